@@ -1,0 +1,199 @@
+"""The command line: `nanogpt --help`. It joins the engine and the course, and holds no logic of either."""
+
+import dataclasses
+import errno
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro._errors import InstantiationFailure, ParseErrorEvent, on_parse_error
+from tyro.conf import Fixed, FlagCreatePairsOff, Positional, Suppress, arg
+
+from nanogpt.config import PRESETS, ModelConfig, RunConfig, TrainConfig
+from nanogpt.generate import Sampling
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Train a model, beginning with a preset; each of its settings can be changed."""
+
+    preset: Suppress[Fixed[str]]
+    run: Path
+    """The run's folder, made by the first call."""
+    data: Path | None = None
+    """A prepared folder; needed unless resuming."""
+    resume: FlagCreatePairsOff[bool] = False
+    """Go on with the run in --run, from its newest checkpoint."""
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+
+def _training_jobs() -> type:
+    jobs = {
+        name: TrainJob(name, tyro.MISSING, model=preset.model, train=preset.train) for name, preset in PRESETS.items()
+    }
+    about = {name: _about(preset) for name, preset in PRESETS.items()}
+    return tyro.extras.subcommand_type_from_defaults(jobs, about, prefix_names=False)
+
+
+def _about(preset: RunConfig) -> str:
+    tokens = preset.train.n_steps * preset.train.tokens_per_step
+    return f"{preset.model.parameter_count() / 1e6:,.1f}M parameters, {tokens / 1e6:,.1f}M tokens of training"
+
+
+def prepare(
+    source: Positional[str],
+    out: Path,
+    tokenizer: str = "2048",
+    val_share: float = 0.1,
+    limit: int | None = None,
+    seed: int = 2357,
+    text_field: str = "text",
+) -> None:
+    """Turn text into token ids on disk, a part of the documents held out.
+
+    Args:
+        source: pydocs, stories, or a .txt, .jsonl or .parquet file or a folder of them.
+        out: The folder to make.
+        tokenizer: gpt2, the size of a vocabulary to learn from this text, or a tokenizer.json.
+        val_share: The share of documents that is held out.
+        limit: The first so many documents only (stories: how many to write, 20,000 if left out).
+        seed: Fixes which documents are held out, and the stories.
+        text_field: Where .jsonl and .parquet rows keep their text.
+    """
+    from nanogpt.corpora import open_corpus
+    from nanogpt.data import prepare as prepare_data
+
+    data = prepare_data(open_corpus(source, limit, seed, text_field), out, tokenizer, val_share, seed)
+    for split, count in data.meta["splits"].items():
+        print(
+            f"{split:5}  {count['documents']:>9,} documents  {count['bytes']:>13,} bytes  {count['tokens']:>13,} tokens"
+        )
+    print(f"{out} is ready, with a vocabulary of {data.vocab_size:,} tokens")
+    print(f"next: nanogpt train laptop --data {out} --run runs/first")
+
+
+def train(job: Annotated[_training_jobs(), arg(name="")]) -> int:
+    """Train a model: choose a preset, then change what you like."""
+    from nanogpt.runs import change_run, start_run
+    from nanogpt.train import train_with_progress
+
+    config = RunConfig(job.model, job.train)
+    first = os.environ.get("RANK", "0") == "0"  # under torchrun, one process makes the folder
+    if first and job.resume:
+        change_run(job.run, config, job.preset)
+    elif first:
+        if job.data is None:
+            raise ValueError("--data is missing; name a prepared folder, or add --resume to go on with a run")
+        start_run(job.run, config, job.data, job.preset)
+    done, n_steps = train_with_progress(job.run)
+    if not first:
+        return 0
+    again = f"nanogpt train {job.preset} --run {job.run} --resume"
+    if done < n_steps:
+        print(f"stopped after {done:,} of {n_steps:,} steps and saved; go on with: {again}")
+        return 130
+    print(f"{job.run} has its {n_steps:,} steps; next: nanogpt evaluate {job.run}")
+    return 0
+
+
+def evaluate(run: Positional[Path], on: Path | None = None, json: FlagCreatePairsOff[bool] = False) -> None:
+    """Measure a run on held-out text: loss, token perplexity, bits per byte, beside the baselines.
+
+    Args:
+        run: The run's folder.
+        on: A prepared folder to measure on; the run's own if left out.
+        json: Print one JSON object instead of a table.
+    """
+    from nanogpt.device import choose_device
+    from nanogpt.evaluate import evaluate_run
+    from nanogpt.runs import load_run
+
+    report = evaluate_run(load_run(run, choose_device()), on)
+    print(report.to_json() if json else report.to_table())
+
+
+def sample(
+    run: Positional[Path],
+    prompt: str,
+    max_new_tokens: int = 100,
+    sampling: Annotated[Sampling, arg(name="")] = Sampling(),  # noqa: B008 - frozen
+) -> None:
+    """Let a trained run go on from a prompt, token by token.
+
+    Args:
+        run: The run's folder.
+        prompt: The text to go on from.
+        max_new_tokens: The most tokens to write.
+    """
+    from nanogpt.device import choose_device
+    from nanogpt.generate import generate_text
+    from nanogpt.runs import load_run
+
+    trained = load_run(run, choose_device())
+    pieces = generate_text(trained.model, trained.tokenizer, prompt, max_new_tokens, sampling)
+    print(prompt, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def doctor() -> None:
+    """Say what this machine has and what that means for the course, one line each."""
+    from nanogpt.course.doctor import findings
+
+    for finding in findings():
+        print(finding)
+
+
+def lab() -> int:
+    """Open the course in JupyterLab, on its start page."""
+    from nanogpt.course.lab import open_lab
+
+    return open_lab()
+
+
+COMMANDS = {f.__name__: f for f in (lab, doctor, prepare, train, evaluate, sample)}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run a command. What the user can mend is one sentence on standard error, with exit code 2.
+
+    `python -X dev -m nanogpt ...` shows the traceback as well.
+    """
+    sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode still gets an answer
+    try:
+        with on_parse_error(_refuse_setting):
+            code = tyro.extras.subcommand_cli_from_dict(
+                COMMANDS, prog="nanogpt", description="Build a GPT, train it, judge it by measurement.", args=args
+            )
+    except (ValueError, FloatingPointError, OSError) as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"nanogpt: {_sentence(error)}", file=sys.stderr)
+        code = 2
+    sys.exit(code)
+
+
+def _refuse_setting(event: ParseErrorEvent) -> None:
+    """Let a configuration that refuses its values say so in its own sentence, not in tyro's box."""
+    if isinstance(event, InstantiationFailure):
+        raise ValueError(event.message)
+
+
+def _sentence(error: Exception) -> str:
+    """One sentence for the user: our own messages as they are, the system's with a way out."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space and run the same command again (a run: with --resume)",
+        errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+        errno.EFBIG: "the file would be larger than this system allows; choose another place",
+        errno.EACCES: "there is no permission to write or read here; choose a folder of your own",
+        errno.EPERM: "there is no permission to write or read here; choose a folder of your own",
+        errno.EROFS: "this place is read-only; choose a folder of your own",
+    }
+    return f"{error.filename or 'writing'}: {advice.get(error.errno, error.strerror + '; check the path')}"

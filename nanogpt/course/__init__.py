@@ -1,0 +1,1 @@
+"""What makes the engine a course: tiers, progress, claims, plots, and the way into JupyterLab."""

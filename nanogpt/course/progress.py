@@ -1,0 +1,55 @@
+"""What the learner predicted, in one JSON file of the learner's own. Nothing leaves the machine."""
+
+import json
+from pathlib import Path
+
+from nanogpt.checkpoint import write_whole
+from nanogpt.course.claims import ANSWERS, CLAIMS
+from nanogpt.course.tiers import workspace
+
+
+def progress_file() -> Path:
+    """Where it is all kept: progress.json in the workspace."""
+    return workspace() / "progress.json"
+
+
+def read_progress() -> dict:
+    """Everything kept so far; empty at first. Raises ValueError for a file that is not ours."""
+    path = progress_file()
+    if not path.exists():
+        return {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict):
+        raise ValueError(f"{path} is not a progress file; rename it, and a new one is begun")
+    return kept
+
+
+def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
+    """Keep the learner's predictions: claim -> (holds, false or unsure; a figure or None).
+
+    Raises ValueError for an unknown claim or answer; what was kept before then stays.
+    """
+    known = [claim.id for claim in CLAIMS]
+    for claim, guess in predictions.items():
+        if claim not in known:
+            raise ValueError(f"{claim!r} is not one of the claims {known[0]} to {known[-1]}; correct its name")
+        if not (isinstance(guess, tuple | list) and len(guess) == 2 and guess[0] in ANSWERS):
+            raise ValueError(
+                f"{claim}: {guess!r} is not a prediction; write one of {', '.join(ANSWERS)} and a number or None, "
+                "like ('false', 3.5)"
+            )
+        if guess[1] is not None and not isinstance(guess[1], int | float):
+            raise ValueError(f"{claim}: the figure {guess[1]!r} is not a number; write a number or None")
+    kept = read_progress() | {"predictions": {c: list(guess) for c, guess in predictions.items()}}
+    path = progress_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def read_predictions() -> dict[str, tuple[str, float | None]]:
+    """The predictions kept last, claim -> (answer, figure or None); empty if there are none."""
+    return {claim: (answer, figure) for claim, (answer, figure) in read_progress().get("predictions", {}).items()}
