@@ -10,6 +10,7 @@ No source holds its text in memory; a document is read, handed on and forgotten.
 import ast
 import hashlib
 import inspect
+import logging
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -181,7 +182,9 @@ def read_files(files: list[Path], text_field: str = "text") -> Iterator[Document
     blank lines into documents of about 2,000 characters, so that some can be held out.
     """
     import datasets
+    import pyarrow
 
+    datasets.logging.set_verbosity(logging.CRITICAL)  # a file that can't be read is told once, by us
     kind = FILE_TYPES[files[0].suffix]
     options = {}
     if kind == "text":
@@ -194,7 +197,7 @@ def read_files(files: list[Path], text_field: str = "text") -> Iterator[Document
         if options.get("sample_by") == "paragraph":
             texts = _blocks(texts)
         yield from (Document(text) for text in texts if text.strip())
-    except (datasets.exceptions.DatasetGenerationError, UnicodeDecodeError) as error:
+    except (datasets.exceptions.DatasetGenerationError, pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ValueError(f"{files[0].parent} holds a file that can't be read ({reason}); mend or remove it") from error
 

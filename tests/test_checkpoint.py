@@ -1,0 +1,157 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import nanogpt.checkpoint as checkpoint
+from nanogpt.checkpoint import (
+    checkpoints,
+    load_checkpoint,
+    model_tensors,
+    save_checkpoint,
+    set_model_tensors,
+    write_whole,
+)
+from nanogpt.config import ModelConfig
+from nanogpt.model import GPT
+
+SMALL = ModelConfig(n_layer=1, n_head=1, n_embd=8, context_length=4, vocab_size=16)
+
+
+def save(run, step: int, value: float = 0.0):
+    return save_checkpoint(run, step, {"w": torch.full((3,), value)}, {"w/m": torch.ones(3)}, {})
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    tensors = {"a": torch.randn(3, 4), "b": torch.arange(5)}
+    memory = {"a/exp_avg": torch.randn(3, 4).T}  # not contiguous
+    folder = save_checkpoint(tmp_path, 7, tensors, memory, {"note": "x"})
+    assert folder.name == "step_000007"
+    assert sorted(f.name for f in folder.iterdir()) == ["model.safetensors", "optimizer.safetensors", "state.json"]
+    weights, optimizer, state = load_checkpoint(folder)
+    torch.testing.assert_close(weights, tensors, atol=0, rtol=0)
+    torch.testing.assert_close(optimizer, memory, atol=0, rtol=0)
+    assert (state["step"], state["note"]) == (7, "x")
+
+
+def test_the_newest_two_are_kept(tmp_path):
+    for step in (5, 10, 15, 1_000_000):
+        save(tmp_path, step)
+    assert [f.name for f in checkpoints(tmp_path)] == ["step_000015", "step_1000000"]
+
+
+def steps_of_saving(monkeypatch, tmp_path) -> int:
+    """How many times a save touches the disk in a way that can fail."""
+    calls = []
+    arm(monkeypatch, lambda: calls.append(1))
+    save(tmp_path / "count", 1)
+    monkeypatch.undo()
+    return len(calls)
+
+
+def arm(monkeypatch, trap) -> None:
+    """Spring `trap` before each write, flush and rename of a save."""
+    import safetensors.torch
+
+    def guarded(function):
+        def call(*args, **kwargs):
+            trap()
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(safetensors.torch, "save_file", guarded(safetensors.torch.save_file))
+    monkeypatch.setattr(checkpoint, "flush_to_disk", guarded(checkpoint.flush_to_disk))
+    monkeypatch.setattr("pathlib.Path.write_text", guarded(checkpoint.Path.write_text))
+    monkeypatch.setattr("pathlib.Path.replace", guarded(checkpoint.Path.replace))
+
+
+def test_a_full_disk_at_any_moment_leaves_the_previous_checkpoint_whole(monkeypatch, tmp_path):
+    moments = steps_of_saving(monkeypatch, tmp_path)
+    assert moments >= 8
+    for moment in range(moments - 1):  # the last one flushes the rename: the new one is there then
+        run = tmp_path / f"run{moment}"
+        save(run, 1, value=1.0)
+        left = [moment]
+
+        def full(left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            arm(patch, full)
+            with pytest.raises(OSError, match="No space left"):
+                save(run, 2, value=2.0)
+        assert [f.name for f in run.iterdir()] == ["step_000001"]
+        weights, _, _ = load_checkpoint(checkpoints(run)[-1])
+        assert weights["w"].tolist() == [1.0] * 3
+
+
+def test_a_save_that_the_system_cuts_short_leaves_the_previous_one(tmp_path):
+    save(tmp_path, 1)
+    code = (
+        "import sys, resource, signal, torch; from pathlib import Path; from nanogpt.checkpoint import save_checkpoint;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "save_checkpoint(Path(sys.argv[1]), 2, {'w': torch.ones(100_000)}, {}, {})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "could not be written" in done.stderr or "File too large" in done.stderr
+    assert [f.name for f in tmp_path.iterdir()] == ["step_000001"]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_damaged_checkpoint_is_refused_by_file_with_the_way_out(name, damage, tmp_path):
+    folder = save(tmp_path, 3)
+    path = folder / name
+    raw = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(raw[:-3])
+    elif damage == "flip":
+        raw[len(raw) // 2] ^= 0xFF
+        path.write_bytes(raw)
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match=rf"{name} is missing, cut short or altered; remove .*step_000003 to go on"):
+        load_checkpoint(folder)
+
+
+def test_the_tied_head_is_kept_once(tmp_path):
+    model = GPT(SMALL)
+    tensors = model_tensors(model)
+    assert "lm_head.weight" not in tensors
+    again = GPT(SMALL)
+    set_model_tensors(again, tensors, tmp_path)
+    assert again.lm_head.weight is again.token_embedding.weight
+    x = torch.randint(16, (2, 4))
+    torch.testing.assert_close(again(x), model(x), atol=0, rtol=0)
+
+
+def test_weights_of_another_shape_are_refused_by_name(tmp_path):
+    other = model_tensors(GPT(ModelConfig(n_layer=1, n_head=1, n_embd=8, context_length=5, vocab_size=16)))
+    with pytest.raises(ValueError, match=r"position_embedding.weight has shape \(5, 8\), the model expects \(4, 8\)"):
+        set_model_tensors(GPT(SMALL), other, tmp_path)
+
+
+def test_weights_of_another_depth_are_refused_by_name(tmp_path):
+    other = model_tensors(GPT(ModelConfig(n_layer=2, n_head=1, n_embd=8, context_length=4, vocab_size=16)))
+    with pytest.raises(ValueError, match=r"blocks.1.attention.proj.weight is missing on one side"):
+        set_model_tensors(GPT(SMALL), other, tmp_path)
+
+
+def test_write_whole_replaces_a_file_or_leaves_it(tmp_path):
+    path = tmp_path / "report.json"
+    write_whole(path, lambda partial: partial.write_text("one"))
+
+    def fail_half_way(partial):
+        partial.write_text("tw")
+        raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError):
+        write_whole(path, fail_half_way)
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
