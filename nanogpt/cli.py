@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,19 +77,24 @@ def prepare(
 
 def train(job: Annotated[_training_jobs(), arg(name="")]) -> int:
     """Train a model: choose a preset, then change what you like."""
+    from nanogpt.device import choose_device
+    from nanogpt.parallel import join_world
     from nanogpt.runs import change_run, start_run
     from nanogpt.train import train_with_progress
 
     config = RunConfig(job.model, job.train)
-    first = os.environ.get("RANK", "0") == "0"  # under torchrun, one process makes the folder
-    if first and job.resume:
-        change_run(job.run, config, job.preset)
-    elif first:
-        if job.data is None:
+    with join_world(choose_device(job.train.device)) as world:
+        if not world.is_first:
+            pass  # under torchrun, one process makes the folder
+        elif job.resume:
+            change_run(job.run, config, job.preset)
+        elif job.data is None:
             raise ValueError("--data is missing; name a prepared folder, or add --resume to go on with a run")
-        start_run(job.run, config, job.data, job.preset)
-    done, n_steps = train_with_progress(job.run)
-    if not first:
+        else:
+            start_run(job.run, config, job.data, job.preset)
+        world.wait()
+        done, n_steps = train_with_progress(job.run)
+    if not world.is_first:
         return 0
     again = f"nanogpt train {job.preset} --run {job.run} --resume"
     if done < n_steps:

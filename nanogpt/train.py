@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import signal
 import threading
 import time
@@ -192,17 +191,19 @@ def train_with_progress(run: str | Path) -> tuple[int, int]:
     from tqdm import tqdm
 
     run = Path(run)
-    n_steps = read_config(run)[0].train.n_steps
+    train = read_config(run)[0].train
     done = _steps_done(run)
-    first = os.environ.get("RANK", "0") == "0"
-    with tqdm(total=n_steps, initial=done, unit="step", dynamic_ncols=True, disable=not first) as bar:
+    with (
+        join_world(choose_device(train.device)) as world,
+        tqdm(total=train.n_steps, initial=done, unit="step", dynamic_ncols=True, disable=not world.is_first) as bar,
+    ):
         for metrics in training_steps(run):
             done = metrics["step"] + 1
             bar.set_postfix_str(
                 f"loss {metrics['loss']:.3f}, {metrics['tokens_per_second']:,.0f} tokens/s", refresh=False
             )
             bar.update()
-    return done, n_steps
+    return done, train.n_steps
 
 
 def _steps_done(run: Path) -> int:
