@@ -1,0 +1,52 @@
+"""Keeping the notebooks' outputs true: run them at the laptop tier and note what was run.
+
+    python -m nanogpt.course.notebooks notebooks/00_start.ipynb ...
+
+Each notebook's metadata then holds a hash of its sources, by which a test tells outputs that are out
+of date, and the seconds that it took.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+KEPT_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def source_hash(notebook: NotebookNode) -> str:
+    """SHA-256 over the code cells: what their outputs depend on."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()
+
+
+def refresh(path: Path) -> float:
+    """Run a notebook in a fresh kernel and workspace and store its outputs. Returns the seconds it took."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"NANOGPT_HOME": home, "NANOGPT_TIER": "laptop", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+        client = NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}})
+        start = time.monotonic()
+        client.execute(env=os.environ | environment)
+        seconds = time.monotonic() - start
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    stamp = {"source_sha256": source_hash(notebook), "tier": "laptop", "seconds": round(seconds)}
+    notebook.metadata = nbformat.from_dict(KEPT_METADATA | {"nanogpt": stamp})
+    nbformat.write(notebook, path)
+    return seconds
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        sys.stdout.write(f"{name}: {refresh(Path(name)):.0f} s\n")

@@ -1,0 +1,84 @@
+import dataclasses
+import json
+
+import pytest
+
+from nanogpt.config import PRESETS, ModelConfig, RunConfig
+from nanogpt.runs import accumulation_steps, change_run, load_run, read_config, start_run
+from nanogpt.train import training_steps
+
+SMOKE = PRESETS["smoke"]
+
+
+def smoke(model=None, **train) -> RunConfig:
+    return RunConfig(
+        dataclasses.replace(SMOKE.model, **(model or {})), dataclasses.replace(SMOKE.train, **{"n_steps": 20, **train})
+    )
+
+
+def test_tokens_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match=r"= 64 x 16 x 3 = 3072; change one of them"):
+        accumulation_steps(SMOKE, 3)
+
+
+def test_an_existing_run_is_not_overwritten(story_run, story_data):
+    with pytest.raises(FileExistsError, match="already exists; add --resume to go on with it"):
+        start_run(story_run.folder, SMOKE, story_data.folder, "smoke")
+
+
+def test_a_start_that_fails_leaves_no_folder(tmp_path, story_data):
+    config = smoke({"context_length": 100_000}, tokens_per_step=1_600_000)
+    with pytest.raises(ValueError, match="fewer than one context of 100000"):
+        start_run(tmp_path / "run", config, story_data.folder, "smoke")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_precision_is_settled_at_the_start(tmp_path, story_data, monkeypatch):
+    monkeypatch.setattr("nanogpt.runs.choose_precision", lambda name, device: "bfloat16")
+    start_run(tmp_path / "run", smoke(precision="auto"), story_data.folder, "smoke")
+    assert read_config(tmp_path / "run")[0].train.precision == "bfloat16"
+
+
+def test_settings_changed_by_hand_are_taken_over_on_resume(tmp_path, story_data):
+    start_run(tmp_path / "run", smoke(), story_data.folder, "smoke")
+    by_hand = RunConfig(SMOKE.model, dataclasses.replace(SMOKE.train, n_steps=50))
+    change_run(tmp_path / "run", by_hand, "smoke")
+    assert read_config(tmp_path / "run")[0].train.n_steps == 50
+    change_run(tmp_path / "run", SMOKE, "smoke")  # nothing by hand: the run's own settings stay
+    assert read_config(tmp_path / "run")[0].train.n_steps == 50
+
+
+@pytest.mark.parametrize(
+    ("config", "preset", "says"),
+    [
+        (SMOKE, "laptop", "is a 'smoke' run, got 'laptop'"),
+        (smoke({"n_layer": 3}), "smoke", "was started with n_layer=2, got 3"),
+    ],
+)
+def test_another_preset_or_model_is_refused_on_resume(config, preset, says, story_run):
+    with pytest.raises(ValueError, match=says):
+        change_run(story_run.folder, config, preset)
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(tmp_path, story_data):
+    start_run(tmp_path / "run", smoke(n_steps=4), story_data.folder, "smoke")
+    list(training_steps(tmp_path / "run"))
+    path = tmp_path / "run" / "config.json"
+    path.write_text(path.read_text().replace('"n_embd": 32', '"n_embd": 64'))
+    with pytest.raises(ValueError, match="step_000004 is from another configuration"):
+        load_run(tmp_path / "run")
+
+
+def test_a_folder_without_a_run_or_a_checkpoint_is_named(tmp_path, story_data):
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        load_run(tmp_path / "nowhere")
+    start_run(tmp_path / "run", smoke(), story_data.folder, "smoke")
+    with pytest.raises(FileNotFoundError, match="has no checkpoint yet"):
+        load_run(tmp_path / "run")
+
+
+def test_the_run_can_be_read_from_its_folder_alone(story_run):
+    assert story_run.step == SMOKE.train.n_steps
+    assert story_run.model.config == story_run.config.model == ModelConfig(2, 2, 32, 64, 512)
+    assert not story_run.model.training
+    assert json.loads((story_run.folder / "run.json").read_text())["preset"] == "smoke"
