@@ -46,7 +46,7 @@ def _about(preset: RunConfig) -> str:
 def prepare(
     source: Positional[str],
     out: Path,
-    tokenizer: str = "2048",
+    tokenizer: str | None = None,
     val_share: float = 0.1,
     limit: int | None = None,
     seed: int = 2357,
@@ -58,6 +58,7 @@ def prepare(
         source: pydocs, stories, or a .txt, .jsonl or .parquet file or a folder of them.
         out: The folder to make.
         tokenizer: gpt2, the size of a vocabulary to learn from this text, or a tokenizer.json.
+            Left out, one is learnt: 768 tokens for pydocs, 2048 for anything else.
         val_share: The share of documents that is held out.
         limit: The first so many documents only (stories: how many to write, 20,000 if left out).
         seed: Fixes which documents are held out, and the stories.

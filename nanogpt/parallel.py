@@ -1,7 +1,8 @@
 """Several processes, one training run: torchrun starts them, this says who is who and who shares what.
 
-    torchrun --standalone --nproc-per-node 2 -m nanogpt train gpt-30m --data data/owt --run runs/owt
+    torchrun --standalone --nproc-per-node 2 -m -- nanogpt train gpt-30m --data data/owt --run runs/owt
 
+(Without the two dashes torchrun takes `--run` for a flag of its own.)
 DDP keeps a copy of the model in each process and averages the gradients; FSDP keeps a shard of it.
 """
 

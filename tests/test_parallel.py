@@ -11,7 +11,7 @@ from nanogpt.runs import read_metrics
 def train(run, data, processes: int, *flags: str) -> None:
     command = [sys.executable, "-m", "nanogpt"]
     if processes > 1:
-        launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "nanogpt"]
+        launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "--", "nanogpt"]
         command = [sys.executable, "-m", *launch]
     command += ["train", "smoke", "--data", str(data), "--run", str(run), "--train.n-steps", "12", *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
