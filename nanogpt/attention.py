@@ -42,13 +42,15 @@ def fast_attention(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0
     """The same numbers as `written_out_attention`, by torch's fused kernel: (B, H, T, D).
 
     The kernel's own causal mask puts query 0 at key 0, which is right only without a cache; with one,
-    the mask is built here.
+    the mask is built here. On a CPU the kernel is faster in float32, whatever the rest is computed in.
     """
     T, S = query.size(-2), key.size(-2)
-    if T == S:
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-    mask = None if T == 1 else causal_mask(T, S, query.device)  # the newest token sees everything
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    mask = None if T in (1, S) else causal_mask(T, S, query.device)  # the newest token sees everything
+    if query.device.type != "cpu" or query.dtype == torch.float32:
+        return F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=T == S)
+    with torch.autocast("cpu", enabled=False):
+        wide = (x.float() for x in (query, key, value))
+        return F.scaled_dot_product_attention(*wide, mask, dropout, is_causal=T == S).to(query.dtype)
 
 
 class KVCache:

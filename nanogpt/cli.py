@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class TrainJob:
     run: Path
     """The run's folder, made by the first call."""
     data: Path | None = None
-    """A prepared folder; needed unless resuming."""
+    """A prepared folder; when resuming, only if it was moved."""
     resume: FlagCreatePairsOff[bool] = False
     """Go on with the run in --run, from its newest checkpoint."""
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
@@ -46,7 +47,7 @@ def _about(preset: RunConfig) -> str:
 def prepare(
     source: Positional[str],
     out: Path,
-    tokenizer: str | None = None,
+    tokenizer: str = "768",
     val_share: float = 0.1,
     limit: int | None = None,
     seed: int = 2357,
@@ -58,7 +59,6 @@ def prepare(
         source: pydocs, stories, or a .txt, .jsonl or .parquet file or a folder of them.
         out: The folder to make.
         tokenizer: gpt2, the size of a vocabulary to learn from this text, or a tokenizer.json.
-            Left out, one is learnt: 768 tokens for pydocs, 2048 for anything else.
         val_share: The share of documents that is held out.
         limit: The first so many documents only (stories: how many to write, 20,000 if left out).
         seed: Fixes which documents are held out, and the stories.
@@ -88,7 +88,7 @@ def train(job: Annotated[_training_jobs(), arg(name="")]) -> int:
         if not world.is_first:
             pass  # under torchrun, one process makes the folder
         elif job.resume:
-            change_run(job.run, config, job.preset)
+            change_run(job.run, config, job.preset, job.data)
         elif job.data is None:
             raise ValueError("--data is missing; name a prepared folder, or add --resume to go on with a run")
         else:
@@ -175,6 +175,12 @@ def main(args: list[str] | None = None) -> None:
             code = tyro.extras.subcommand_cli_from_dict(
                 COMMANDS, prog="nanogpt", description="Build a GPT, train it, judge it by measurement.", args=args
             )
+    except KeyboardInterrupt:
+        print("nanogpt: stopped", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     except (ValueError, FloatingPointError, OSError) as error:
         if sys.flags.dev_mode:
             raise

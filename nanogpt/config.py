@@ -196,11 +196,11 @@ _SMOKE = RunConfig(
 )  # fmt: skip
 
 _LAPTOP = RunConfig(
-    ModelConfig(n_layer=4, n_head=4, n_embd=128, context_length=128, vocab_size=2048),
+    ModelConfig(n_layer=4, n_head=4, n_embd=128, context_length=128, vocab_size=768),
     TrainConfig(
         n_steps=2000, tokens_per_step=1024, micro_batch_size=8, optimizer="muon", learning_rate=8e-3,
         final_learning_rate=4e-4, warmup_steps=50, beta2=0.99,
-        eval_every=200, eval_tokens=16_384, checkpoint_every=500,
+        eval_every=250, eval_tokens=16_384, checkpoint_every=500,
     ),
 )  # fmt: skip
 

@@ -32,14 +32,10 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A source of documents: `recipe` says which, as JSON-able values; `read` starts it from the top.
-
-    `vocabulary` is the size of a trained tokenizer that suits it, if none is named.
-    """
+    """A source of documents: `recipe` says which, as JSON-able values; `read` starts it from the top."""
 
     recipe: dict
     read: Callable[[], Iterator[Document]]
-    vocabulary: int = 2048
 
     def __iter__(self) -> Iterator[Document]:
         return self.read()
@@ -57,7 +53,7 @@ def open_corpus(source: str, limit: int | None = None, seed: int = 0, text_field
         raise ValueError(f"limit={limit} leaves no documents; choose 1 or more")
     if source == "pydocs":
         recipe = {"source": source, "python": sys.version.split()[0], "limit": limit}
-        return Corpus(recipe, lambda: islice(pydocs(), limit), vocabulary=768)  # a small text
+        return Corpus(recipe, lambda: islice(pydocs(), limit))
     if source == "stories":
         count = limit or 20_000
         recipe = {"source": source, "limit": count, "seed": seed}

@@ -40,12 +40,12 @@ TOKENIZER_SAMPLE = 20_000_000  # characters of training text that a tokenizer is
 
 
 def prepare(
-    corpus: Corpus, out: str | Path, tokenizer: str | None = None, val_share: float = 0.1, seed: int = 2357
+    corpus: Corpus, out: str | Path, tokenizer: str = "768", val_share: float = 0.1, seed: int = 2357
 ) -> "TokenData":
     """Tokenise a corpus into the folder `out`, holding out a `val_share` of its documents.
 
-    tokenizer: "gpt2", a vocabulary size to train one on the training documents, or a tokenizer.json;
-    left out, one is trained at the size that suits the corpus.
+    tokenizer: "gpt2", a vocabulary size to train one on the training documents, or a tokenizer.json.
+    768 suits a text of a few megabytes: a small head, and tokens that are seen often enough to be learnt.
     Memory does not grow with the corpus, and `out` appears only when all is written. A folder that
     was prepared from the same source in the same way is kept as it is.
     Raises ValueError for an unusable corpus and FileExistsError for a folder that holds something else.
@@ -53,7 +53,6 @@ def prepare(
     out = Path(out)
     if not 0 < val_share < 1:
         raise ValueError(f"val_share={val_share} is not a share between 0 and 1; 0.1 holds out a tenth")
-    tokenizer = tokenizer or str(corpus.vocabulary)
     recipe = {**corpus.recipe, "tokenizer": tokenizer, "val_share": val_share, "seed": seed}
     if (out / "meta.json").exists():
         data = TokenData(out)

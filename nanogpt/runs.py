@@ -61,11 +61,11 @@ def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str)
     write_whole(run, write)
 
 
-def change_run(run: str | Path, config: RunConfig, preset: str) -> None:
+def change_run(run: str | Path, config: RunConfig, preset: str, data: str | Path | None = None) -> None:
     """Take over settings of the training that were set by hand, before a run is resumed.
 
-    A setting counts as set by hand where it differs from the preset's. Raises ValueError for another
-    preset or another model than the run's.
+    A setting counts as set by hand where it differs from the preset's. `data` tells where the prepared
+    folder is now, if it was moved. Raises ValueError for another preset, model or text than the run's.
     """
     run = Path(run)
     old, origin = read_config(run)
@@ -82,8 +82,18 @@ def change_run(run: str | Path, config: RunConfig, preset: str) -> None:
     fields = [f.name for f in dataclasses.fields(config.train)]
     by_hand = {n: getattr(config.train, n) for n in fields if getattr(config.train, n) != getattr(plain.train, n)}
     new = RunConfig(old.model, dataclasses.replace(old.train, **by_hand))
+    if data is not None:
+        require_same_text(run, TokenData(data), origin)
+        moved = json.dumps(origin | {"data": str(data)}, indent=2) + "\n"
+        write_whole(run / "run.json", lambda path: path.write_text(moved))
     if new != old:
         write_whole(run / "config.json", lambda path: path.write_text(new.to_json()))
+
+
+def require_same_text(run: Path, data: TokenData, origin: dict) -> None:
+    """Raise ValueError unless `data` is what the run was trained on."""
+    if data.meta["splits"]["train"]["sha256"] != origin["train_sha256"]:
+        raise ValueError(f"{data.folder} is not what {run} was trained on; restore it or start a new run")
 
 
 def accumulation_steps(config: RunConfig, world_size: int) -> int:

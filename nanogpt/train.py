@@ -39,7 +39,7 @@ from nanogpt.optim import (
     whole,
 )
 from nanogpt.parallel import World, join_world, replicate, shard, sync_only_last
-from nanogpt.runs import accumulation_steps, drop_metrics_from, read_config
+from nanogpt.runs import accumulation_steps, drop_metrics_from, read_config, require_same_text
 
 
 class Trainer:
@@ -50,8 +50,7 @@ class Trainer:
         self.config, origin = read_config(run)
         train = self.config.train
         self.data = TokenData(origin["data"])
-        if self.data.meta["splits"]["train"]["sha256"] != origin["train_sha256"]:
-            raise ValueError(f"{self.data.folder} is not what {run} was trained on; restore it or start a new run")
+        require_same_text(run, self.data, origin)
         self.micro_steps = accumulation_steps(self.config, world.size)
         T = self.config.model.context_length
         self.batches = Batches(self.data.tokens("train"), T, train.tokens_per_step // T, train.seed)
@@ -122,10 +121,12 @@ class Trainer:
             optimizer.zero_grad()
 
         self.steps_done += 1
-        metrics = {"step": step, "loss": loss, "learning_rate": rate, "grad_norm": grad_norm}
+        speed = config.tokens_per_step / (time.perf_counter() - start)
+        metrics = {
+            "step": step, "loss": loss, "learning_rate": rate, "grad_norm": grad_norm, "tokens_per_second": speed,
+        }  # fmt: skip
         if self.steps_done % config.eval_every == 0 or self.steps_done == config.n_steps:
             metrics["val_loss"] = self.held_out_loss()
-        metrics["tokens_per_second"] = config.tokens_per_step / (time.perf_counter() - start)
         return metrics
 
     def _diverged(self, step: int, loss: float, grad_norm: float) -> str:

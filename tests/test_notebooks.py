@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from nanogpt.course.notebooks import KEPT_METADATA, source_hash
+from nanogpt.course.notebooks import KEPT_METADATA, first_picture, source_hash
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -80,6 +80,10 @@ def test_each_picture_has_its_words(notebook):
         alt = output.metadata["image/png"]["alt"]
         assert len(alt) > 60
         assert alt == output.data["text/plain"]
+
+
+def test_the_picture_kept_beside_it_is_its_own(path, notebook):
+    assert (path.parent / "images" / f"{path.stem}.png").read_bytes() == first_picture(notebook)
 
 
 def test_each_link_leads_somewhere(path, notebook):

@@ -1,9 +1,12 @@
 import dataclasses
 import json
+import shutil
 
 import pytest
 
 from nanogpt.config import PRESETS, ModelConfig, RunConfig
+from nanogpt.corpora import open_corpus
+from nanogpt.data import prepare
 from nanogpt.runs import accumulation_steps, change_run, load_run, read_config, start_run
 from nanogpt.train import training_steps
 
@@ -82,3 +85,14 @@ def test_the_run_can_be_read_from_its_folder_alone(story_run):
     assert story_run.model.config == story_run.config.model == ModelConfig(2, 2, 32, 64, 512)
     assert not story_run.model.training
     assert json.loads((story_run.folder / "run.json").read_text())["preset"] == "smoke"
+
+
+def test_data_that_moved_is_found_again_and_other_data_refused(tmp_path, story_data):
+    start_run(tmp_path / "run", smoke(n_steps=4), story_data.folder, "smoke")
+    shutil.copytree(story_data.folder, tmp_path / "moved")
+    change_run(tmp_path / "run", SMOKE, "smoke", tmp_path / "moved")
+    assert read_config(tmp_path / "run")[1]["data"] == str(tmp_path / "moved")
+    other = prepare(open_corpus("stories", limit=60), tmp_path / "other", tokenizer="300")
+    with pytest.raises(ValueError, match=r"is not what .* was trained on"):
+        change_run(tmp_path / "run", SMOKE, "smoke", other.folder)
+    assert read_config(tmp_path / "run")[1]["data"] == str(tmp_path / "moved")

@@ -3,7 +3,8 @@
     python -m nanogpt.course.notebooks notebooks/00_start.ipynb ...
 
 Each notebook's metadata then holds a hash of its sources, by which a test tells outputs that are out
-of date, and the seconds that it took.
+of date, and the seconds that it took; its first picture is kept in notebooks/images/ for pages that
+point to it.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import os
 import sys
 import tempfile
 import time
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
@@ -44,7 +46,15 @@ def refresh(path: Path) -> float:
     stamp = {"source_sha256": source_hash(notebook), "tier": "laptop", "seconds": round(seconds)}
     notebook.metadata = nbformat.from_dict(KEPT_METADATA | {"nanogpt": stamp})
     nbformat.write(notebook, path)
+    (path.parent / "images").mkdir(exist_ok=True)
+    (path.parent / "images" / f"{path.stem}.png").write_bytes(first_picture(notebook))
     return seconds
+
+
+def first_picture(notebook: NotebookNode) -> bytes:
+    """The first figure among a notebook's outputs, as PNG."""
+    outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
+    return b64decode(next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})))
 
 
 if __name__ == "__main__":
