@@ -79,7 +79,7 @@ class Report:
         lines += [f"{name:24}{loss:12.4f}{ppl:18.2f}{bpb:12.4f}" for name, loss, ppl, bpb in rows]
         low, high = self.interval
         lines.append(f"95% interval of the model's loss: {low:.4f} to {high:.4f}, over {self.documents:,} documents")
-        lines.append(f"{self.tokens_scored:,} tokens of {self.data}: {self.protocol}")
+        lines.append(f"{self.tokens_scored:,} tokens of {Path(self.data).name}: {self.protocol}")
         return "\n".join(lines)
 
 
