@@ -221,10 +221,11 @@ def test_the_lab_opens_the_start_page_on_loopback_with_its_token(monkeypatch, tm
     (tmp_path / "notebooks" / "00_start.ipynb").write_text("{}")
     monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
     seen = {}
-    monkeypatch.setattr(lab.subprocess, "call", lambda command, cwd: seen.update(command=command, cwd=cwd) or 0)
+    monkeypatch.setattr(lab.subprocess, "call", lambda command, **rest: seen.update(rest, command=command) or 0)
     assert nanogpt("lab") == 0
     assert seen["cwd"] == tmp_path
-    assert "notebooks/00_start.ipynb" in seen["command"]
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start.ipynb" in seen["command"]
+    assert list(Path(seen["env"]["JUPYTER_CONFIG_PATH"]).rglob("default_setting_overrides.json"))
     assert "--ip=127.0.0.1" in seen["command"]
     assert not [flag for flag in seen["command"] if "token" in flag]
 

@@ -75,12 +75,21 @@ def test_a_prediction_that_is_none_is_refused_and_loses_nothing(bets, says, home
     assert progress.read_predictions() == {"C1": ("false", 30)}
 
 
+def test_running_the_notebook_afresh_costs_nobody_their_bets(home):
+    progress.save_predictions({"C1": ("false", 30), "C2": ("unsure", None)})
+    progress.save_predictions({"C1": ("unsure", None), "C2": ("unsure", 0.7)})
+    assert progress.read_predictions() == {"C1": ("false", 30), "C2": ("unsure", 0.7)}
+
+
 def test_predictions_leave_the_rest_of_the_file_alone(home):
     progress.save_predictions({"C1": ("false", 30)})
     path = progress.progress_file()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"passed": ["causal_mask"]}))
     progress.save_predictions({"C2": ("holds", None)})
-    assert progress.read_progress() == {"passed": ["causal_mask"], "predictions": {"C2": ["holds", None]}}
+    assert progress.read_progress() == {
+        "passed": ["causal_mask"],
+        "predictions": {"C1": ["false", 30], "C2": ["holds", None]},
+    }
 
 
 def test_a_progress_file_of_another_kind_is_not_overwritten(home):

@@ -8,6 +8,9 @@ from nanogpt.course.claims import ANSWERS, CLAIMS
 from nanogpt.course.tiers import workspace
 
 
+NO_BET = ("unsure", None)
+
+
 def progress_file() -> Path:
     """Where it is all kept: progress.json in the workspace."""
     return workspace() / "progress.json"
@@ -30,6 +33,8 @@ def read_progress() -> dict:
 def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
     """Keep the learner's predictions: claim -> (holds, false or unsure; a figure or None).
 
+    ("unsure", None) says nothing, so it leaves an earlier bet on that claim standing: running the
+    notebook afresh costs nobody their bets.
     Raises ValueError for an unknown claim or answer; what was kept before then stays.
     """
     known = [claim.id for claim in CLAIMS]
@@ -43,7 +48,9 @@ def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
             )
         if guess[1] is not None and not isinstance(guess[1], int | float):
             raise ValueError(f"{claim}: the figure {guess[1]!r} is not a number; write a number or None")
-    kept = read_progress() | {"predictions": {c: list(guess) for c, guess in predictions.items()}}
+    bets = read_predictions()
+    bets |= {c: tuple(guess) for c, guess in predictions.items() if tuple(guess) != NO_BET or c not in bets}
+    kept = read_progress() | {"predictions": {c: list(guess) for c, guess in bets.items()}}
     path = progress_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
