@@ -39,13 +39,9 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Score):
     """Everything `evaluate_run` measured, and what is needed to measure it again."""
 
-    loss: float
-    token_perplexity: float
-    bits_per_byte: float
-    interval: tuple[float, float]
     tokens_scored: int
     bytes_scored: int
     documents: int

@@ -98,6 +98,4 @@ def test_conda_gets_the_same_versions():
 def test_setting_up_a_second_time_has_nothing_to_do():
     if not (ROOT / ".venv" / "ready").exists():
         pytest.skip("needs the environment that make setup makes")
-    done = subprocess.run(["make", "setup"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0
-    assert "Nothing to be done" in done.stdout or "is up to date" in done.stdout
+    assert subprocess.run(["make", "--question", "setup"], cwd=ROOT).returncode == 0

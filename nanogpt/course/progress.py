@@ -7,7 +7,6 @@ from nanogpt.checkpoint import write_whole
 from nanogpt.course.claims import ANSWERS, CLAIMS
 from nanogpt.course.tiers import workspace
 
-
 NO_BET = ("unsure", None)
 
 
