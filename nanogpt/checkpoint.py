@@ -72,7 +72,9 @@ def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors
             for name, tensors in files.items():
                 save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / name)
         except SafetensorError as error:  # how it reports a full disk
-            raise OSError(f"the checkpoint could not be written to {run}: {error}") from error
+            raise OSError(
+                f"the checkpoint could not be written to {run} ({error}); free some space and go on with --resume"
+            ) from error
         hashes = {name: _sha256(folder / name) for name in files}
         (folder / "state.json").write_text(json.dumps({"step": step, "sha256": hashes, **state}, indent=1))
 
