@@ -88,7 +88,8 @@ def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors
 
 def checkpoints(run: Path) -> list[Path]:
     """The run's checkpoint folders, oldest first."""
-    return sorted(run.glob("step_*"), key=checkpoint_step)
+    found = [folder for folder in run.glob("step_*") if folder.name.removeprefix("step_").isdecimal()]
+    return sorted(found, key=checkpoint_step)
 
 
 def checkpoint_step(folder: Path) -> int:

@@ -51,6 +51,8 @@ def open_corpus(source: str, limit: int | None = None, seed: int = 0, text_field
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit} leaves no documents; choose 1 or more")
+    if seed < 0:
+        raise ValueError(f"seed={seed} is negative; choose 0 or more")
     if source == "pydocs":
         recipe = {"source": source, "python": sys.version.split()[0], "limit": limit}
         return Corpus(recipe, lambda: islice(pydocs(), limit))
@@ -153,6 +155,11 @@ def find_files(source: str) -> list[Path]:
         raise ValueError(f"{source} mixes file types; put .txt, .jsonl and .parquet into folders of their own")
     for file in files:
         _require_readable(file)
+    files = [file for file in files if file.stat().st_size]
+    if not files:
+        raise ValueError(
+            f"the corpus is empty: {source} holds nothing but empty files; point to a source with some text"
+        )
     return files
 
 
@@ -160,7 +167,7 @@ def _require_readable(file: Path) -> None:
     with file.open("rb") as stream:
         start = stream.read(8192)
     if file.suffix == ".parquet":
-        kind, readable = "parquet", start.startswith(b"PAR1")
+        kind, readable = "parquet", start.startswith(b"PAR1") or not start
     else:
         kind, readable = "UTF-8 text", b"\0" not in start and _is_utf8(start)
     if not readable:
@@ -203,15 +210,15 @@ def read_files(files: list[Path], text_field: str = "text") -> Iterator[Document
 
 
 def _text_of(row: dict, text_field: str, files: list[Path]) -> str:
-    text = row.get(text_field)
+    text, place = row.get(text_field), files[0] if len(files) == 1 else files[0].parent
     if not isinstance(text, str):
         raise ValueError(
-            f"{files[0].parent} has a row whose {text_field!r} is {type(text).__name__}, not text; "
+            f"{place} has a row whose {text_field!r} is {type(text).__name__}, not text; "
             f"its fields are {', '.join(row)}: name the right one with --text-field"
         )
     if "\0" in text:
-        raise ValueError(f"{files[0].parent} has a document with zero bytes, so it is not text; remove it")
-    return text
+        raise ValueError(f"{place} has a document with zero bytes, so it is not text; remove it")
+    return text.removeprefix("\ufeff")  # the mark that some editors put at the start of a file
 
 
 def _blocks(paragraphs: Iterator[str]) -> Iterator[str]:

@@ -172,7 +172,7 @@ class TokenData:
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{folder} is not a prepared folder (it has no meta.json); "
-                f"make one with: nanogpt prepare pydocs --out {folder}"
+                f"name where it is now, or make one with: nanogpt prepare pydocs --out {folder}"
             ) from None
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{self.folder / 'meta.json'} was cut or altered; prepare the data again") from None

@@ -38,6 +38,8 @@ class Sampling:
             raise ValueError(f"top_p={self.top_p} is not a share of probability; choose above 0 and up to 1")
         if not self.repetition_penalty > 0:
             raise ValueError(f"repetition_penalty={self.repetition_penalty} is not positive; 1 leaves it off")
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed={self.seed} is out of range; choose from 0 to 2**63 - 1")
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise ValueError for a top_k that is more than there is to choose from."""

@@ -27,6 +27,8 @@ from nanogpt.tokenizer import load_tokenizer, save_tokenizer
 if TYPE_CHECKING:
     import tiktoken
 
+ORIGIN = {"preset", "data", "train_sha256", "tokenizer_sha256"}  # what run.json tells
+
 
 def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str) -> None:
     """Make a run's folder: configuration, origin, tokenizer. The model takes the data's vocabulary.
@@ -122,16 +124,22 @@ class Run:
 
 
 def read_config(run: Path) -> tuple[RunConfig, dict]:
-    """A run's configuration and origin. Raises FileNotFoundError where there is no run."""
+    """A run's configuration and origin.
+
+    Raises FileNotFoundError where there is no run, ValueError for a damaged one.
+    """
     try:
         config = RunConfig.from_json((run / "config.json").read_text())
-        return config, json.loads((run / "run.json").read_text())
+        origin = json.loads((run / "run.json").read_text())
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{run} holds no run; train one with: nanogpt train laptop --data data/pydocs --run {run}"
         ) from None
     except ValueError as error:
         raise ValueError(f"{run} can't be read: {error}") from None
+    if not isinstance(origin, dict) or set(origin) != ORIGIN or origin["preset"] not in PRESETS:
+        raise ValueError(f"{run / 'run.json'} was cut or altered; restore it or start a new run")
+    return config, origin
 
 
 def load_run(run: str | Path, device: torch.device | str = "cpu") -> Run:

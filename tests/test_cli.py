@@ -89,6 +89,14 @@ def test_what_prepare_cannot_do_it_says(tmp_path, capsys):
     (tmp_path / "image.txt").write_bytes(bytes(range(256)))
     assert "is not UTF-8 text" in refusal(capsys, "prepare", tmp_path / "image.txt", "--out", out)
     assert "out of range" in refusal(capsys, "prepare", "stories", "--out", out, "--tokenizer", "65537")
+    for empty in ("nothing.txt", "nothing.jsonl", "nothing.parquet"):
+        (tmp_path / empty).write_bytes(b"")
+        assert "the corpus is empty" in refusal(capsys, "prepare", tmp_path / empty, "--out", out)
+    (tmp_path / "null.jsonl").write_text('{"text": null}')
+    assert "null.jsonl has a row whose 'text' is NoneType" in refusal(
+        capsys, "prepare", tmp_path / "null.jsonl", "--out", out
+    )
+    assert "seed=-1 is negative" in refusal(capsys, "prepare", "stories", "--out", out, "--seed", "-1")
     assert "val_share=1.5" in refusal(capsys, "prepare", "stories", "--out", out, "--val-share", "1.5")
     assert not out.exists()
 
@@ -123,6 +131,7 @@ def test_what_sample_cannot_do_it_says(run, capsys):
     assert "but the model reads 64; shorten it" in sample("--prompt", "a b c " * 100)
     assert "temperature=-1.0 is negative" in sample("--prompt", "a", "--temperature", "-1")
     assert "top_k=513 is over the vocabulary of 512" in sample("--prompt", "a", "--top-k", "513")
+    assert "is out of range" in sample("--prompt", "a", "--seed", str(2**64))
     assert "max_new_tokens=-1 is negative" in sample("--prompt", "a", "--max-new-tokens", "-1")
 
 

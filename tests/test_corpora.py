@@ -120,3 +120,10 @@ def test_json_that_is_broken_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "fine"}\n{"text": ')
     with pytest.raises(ValueError, match="holds a file that can't be read"):
         texts(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_text_and_an_empty_file_no_document(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfmarked")
+    (tmp_path / "b.txt").write_bytes(b"")
+    (tmp_path / "c.txt").write_text("plain")
+    assert texts(tmp_path) == ["marked", "plain"]

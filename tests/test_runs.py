@@ -96,3 +96,18 @@ def test_data_that_moved_is_found_again_and_other_data_refused(tmp_path, story_d
     with pytest.raises(ValueError, match=r"is not what .* was trained on"):
         change_run(tmp_path / "run", SMOKE, "smoke", other.folder)
     assert read_config(tmp_path / "run")[1]["data"] == str(tmp_path / "moved")
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"preset": "huge"}'])
+def test_a_damaged_origin_is_named(text, tmp_path, story_data):
+    start_run(tmp_path / "run", smoke(), story_data.folder, "smoke")
+    (tmp_path / "run" / "run.json").write_text(text)
+    with pytest.raises(ValueError, match=r"run( can't be read|.run\.json was cut or altered)"):
+        read_config(tmp_path / "run")
+
+
+def test_a_folder_that_only_looks_like_a_checkpoint_does_no_harm(tmp_path, story_data):
+    start_run(tmp_path / "run", smoke(n_steps=4), story_data.folder, "smoke")
+    (tmp_path / "run" / "step_backup").mkdir()
+    list(training_steps(tmp_path / "run"))
+    assert load_run(tmp_path / "run").step == 4
