@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 # Okabe and Ito's colours, which stay apart for every kind of colour vision.
-INK, BLUE, ORANGE, GREEN, GREY = "#222222", "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#D55E00", "#8A8A8A"
 DPI = 110
 
 
