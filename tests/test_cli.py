@@ -218,6 +218,7 @@ def test_a_hub_that_answers_is_reachable(capsys, monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # answers HEAD with 501
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     assert nanogpt("doctor") == 0
     server.shutdown()
     assert "hub         reachable" in capsys.readouterr().out

@@ -3,16 +3,14 @@
 import os
 import platform
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import torch
 
 from nanogpt.course.tiers import tier, workspace
 from nanogpt.device import choose_device, choose_precision, has_compiler, matmul_gflops
+from nanogpt.hub import is_reachable
 
-HUB_TIMEOUT = 3.0  # seconds
 OPENWEBTEXT_GB = 9_035_582_198 * 2 / 1e9  # its training tokens (nanoGPT's count), two bytes each
 
 
@@ -51,12 +49,6 @@ def _accelerator(device: torch.device) -> str:
 
 
 def _hub() -> str:
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    request = urllib.request.Request(hub, method="HEAD", headers={"User-Agent": "nanogpt"})
-    try:
-        urllib.request.urlopen(request, timeout=HUB_TIMEOUT).close()
-    except urllib.error.HTTPError:
-        pass  # it answered, if only to say no to this page
-    except OSError:
-        return _line("hub", "not reachable", "pydocs, stories and your own files work; nothing is downloaded")
-    return _line("hub", "reachable", "its texts and models can be downloaded")
+    if is_reachable():
+        return _line("hub", "reachable", "its texts and models can be downloaded")
+    return _line("hub", "not reachable", "pydocs, stories and your own files work; nothing is downloaded")
