@@ -1,26 +1,38 @@
 """Where text comes from: sources by name, each a stream of documents that can be read again and again.
 
-`pydocs`    real text that every Python carries: its language reference and its docstrings
-`stories`   short tales from a grammar, with their exact probability
-a path      your own .txt, .jsonl or .parquet file, or a folder of them
+`pydocs`      real text that every Python carries: its language reference and its docstrings
+`stories`     short tales from a grammar, with their exact probability
+`openwebtext`, `tinystories`, `wikitext-2`, `wikitext-103`, `lambada`    from the hub
+a path        your own .txt, .jsonl or .parquet file, or a folder of them
 
 No source holds its text in memory; a document is read, handed on and forgotten.
 """
 
-import ast
-import hashlib
-import inspect
+import contextlib
 import logging
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from nanogpt.benchmarks import LAMBADA, WIKITEXT, read_lambada, read_wikitext
+from nanogpt.hub import errors_in_a_sentence, stream_dataset
+from nanogpt.pydocs import pydocs
+from nanogpt.stories import stories
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
 
 FILE_TYPES = {".txt": "text", ".jsonl": "json", ".parquet": "parquet"}
+HUB_ROWS = {"openwebtext": "Skylion007/openwebtext", "tinystories": "roneneldan/TinyStories"}  # a row is a document
+HUB_TEXTS = (*HUB_ROWS, *WIKITEXT, *LAMBADA)
+OPENWEBTEXT_DOCUMENTS = 8_013_769  # nanoGPT's count
 BLOCK_CHARACTERS = 2_000  # a lone text file is cut at blank lines into documents of about this size
+BATCH = 64  # documents that are read and handed on at a time
 
 
 class Document(NamedTuple):
@@ -30,115 +42,112 @@ class Document(NamedTuple):
     log_prob: float | None = None
 
 
+Place = int | dict  # where a stream can be taken up again, as JSON-able values
+Stream = Iterator[tuple[list[Document], Place]]
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """A source of documents: `recipe` says which, as JSON-able values; `read` starts it from the top."""
+    """A source of documents: `recipe` says which, as JSON-able values.
+
+    `batches(place)` yields some documents at a time, each time with the place to go on from after them;
+    None is the top. The order never changes. `total` documents or `size` bytes, where they are known.
+    """
 
     recipe: dict
-    read: Callable[[], Iterator[Document]]
+    batches: Callable[[Place | None], Stream]
+    total: int | None = None
+    size: int | None = None
 
     def __iter__(self) -> Iterator[Document]:
-        return self.read()
+        return (document for documents, _ in self.batches(None) for document in documents)
 
 
 def open_corpus(source: str, limit: int | None = None, seed: int = 0, text_field: str = "text") -> Corpus:
-    """Find the corpus called `source`: "pydocs", "stories" or a path.
+    """Find the corpus called `source`: one of the names above, or a path.
 
     `limit` keeps the first so many documents (stories: writes so many, 20,000 if None); `seed` is for
     `stories`; `text_field` names the column of .jsonl and .parquet files that holds the text.
     Raises FileNotFoundError for a source that is neither a name nor there, ValueError for one
-    that can't be text.
+    that can't be text. A text of the hub is looked for when it is read, which may raise OSError.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit} leaves no documents; choose 1 or more")
     if seed < 0:
         raise ValueError(f"seed={seed} is negative; choose 0 or more")
+    recipe = {"source": str(source), "limit": limit}
     if source == "pydocs":
         recipe = {"source": source, "python": sys.version.split()[0], "limit": limit}
-        return Corpus(recipe, lambda: islice(pydocs(), limit))
+        return Corpus(recipe, in_batches(lambda: map(Document, islice(pydocs(), limit))))
     if source == "stories":
         count = limit or 20_000
         recipe = {"source": source, "limit": count, "seed": seed}
-        return Corpus(recipe, lambda: _stories(seed, count))
+        return Corpus(recipe, in_batches(lambda: (Document(*story) for story in stories(seed, count))), total=count)
+    if source in HUB_ROWS:
+        total = OPENWEBTEXT_DOCUMENTS if source == "openwebtext" else limit
+        return Corpus(recipe, _hub_rows(HUB_ROWS[source], limit), total=min(total or 0, limit or total or 0) or None)
+    if source in HUB_TEXTS:
+        texts = partial(read_lambada, source) if source in LAMBADA else partial(read_wikitext, source, "train")
+        return Corpus(recipe, in_batches(lambda: map(Document, islice(texts(), limit))))
     files = find_files(source)
     size = sum(file.stat().st_size for file in files)
     newest = max(file.stat().st_mtime_ns for file in files)
     recipe = {"source": str(source), "files": len(files), "bytes": size, "newest": newest, "limit": limit}
-    return Corpus(recipe, lambda: islice(read_files(files, text_field), limit))
+    if files[0].suffix == ".txt" and len(files) == 1:
+        return Corpus(recipe, in_batches(lambda: islice(_text_blocks(files[0]), limit)), size=size)
+    return Corpus(recipe, _file_rows(files, text_field, limit), size=size)
 
 
-def pydocs() -> Iterator[Document]:
-    """Python's own documentation: the language reference, then a document for each module of the library.
+def usual_preparation(source: str) -> dict:
+    """How a source is prepared unless told otherwise: arguments of `prepare`.
 
-    A module's document is its docstring and those of its classes and functions, each under its
-    signature. Nothing is imported, the order is fixed, and a docstring met before is left out: the
-    same Python gives the same text.
+    OpenWebText gets nanoGPT's settings, so that scores can be compared with published ones.
     """
-    seen: set[bytes] = set()
-
-    def is_new(text: str) -> bool:
-        key = hashlib.sha256(text.encode()).digest()[:16]
-        fresh = key not in seen
-        seen.add(key)
-        return fresh
-
-    for title, text in _language_topics():
-        if is_new(text):
-            yield Document(f"{title}\n\n{text}\n")
-    library = Path(sysconfig.get_paths()["stdlib"])
-    skipped = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "pydoc_data"}
-    for path in sorted(library.rglob("*.py")):
-        name = path.relative_to(library).with_suffix("")
-        if skipped.isdisjoint(name.parts):
-            sections = [s for s in _docstrings(path, ".".join(name.parts)) if is_new(s.split("\n", 1)[1])]
-            if sections:
-                yield Document("\n\n".join(sections) + "\n")
+    if source == "openwebtext":
+        return {"tokenizer": "gpt2", "val_share": 0.0005, "shuffle": True}
+    return {"tokenizer": "gpt2" if source in HUB_TEXTS else "768", "val_share": 0.1, "shuffle": False}
 
 
-def _language_topics() -> list[tuple[str, str]]:
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:  # a few distributions leave it out; the docstrings remain
-        return []
-    return [(title, _clean(text)) for title, text in sorted(topics.items())]
+def in_batches(read: Callable[[], Iterator[Document]]) -> Callable[[Place | None], Stream]:
+    """Batches of what `read` yields from the top each time; the place is the number of documents so far."""
+
+    def batches(place: Place | None) -> Stream:
+        done = place or 0
+        documents = islice(read(), done, None)
+        while batch := list(islice(documents, BATCH)):
+            done += len(batch)
+            yield batch, done
+
+    return batches
 
 
-def _docstrings(path: Path, module: str) -> Iterator[str]:
-    """Yield 'signature, docstring' for what the file documents, in the order of the file."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # templates and broken samples that the library ships
-        return
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-    def walk(node: ast.AST, prefix: str) -> Iterator[str]:
-        text = ast.get_docstring(node, clean=False)
-        if text and text.strip():
-            yield f"{_signature(node, prefix)}\n{_clean(text)}"
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, kinds):
-                yield from walk(child, f"{prefix}.{child.name}")
-
-    yield from walk(tree, module.removesuffix(".__init__"))
-
-
-def _signature(node: ast.AST, name: str) -> str:
-    if isinstance(node, ast.Module):
-        return f"module {name}"
-    if isinstance(node, ast.ClassDef):
-        return f"class {name}({', '.join(ast.unparse(base) for base in node.bases)})"
-    return f"{name}({ast.unparse(node.args)})"
+def _row_batches(
+    rows: "datasets.IterableDataset",
+    place: Place | None,
+    limit: int | None,
+    texts_of: Callable[["pyarrow.Table"], list[str]],
+) -> Stream:
+    """Batches of rows as `datasets` streams them; it can take up a stream in the middle of a file."""
+    rows = rows.with_format("arrow")
+    done = place["documents"] if place else 0
+    if place:
+        rows.load_state_dict(place["stream"])
+    for table in rows.iter(BATCH):
+        documents = [Document(text) for text in texts_of(table)][: None if limit is None else limit - done]
+        done += len(documents)
+        if documents:
+            yield documents, {"documents": done, "stream": rows.state_dict()}
+        if done == limit:
+            return
 
 
-def _clean(text: str) -> str:
-    lines = inspect.cleandoc(text).splitlines()
-    return "\n".join(line.rstrip() for line in lines).strip()
+def _hub_rows(repo: str, limit: int | None) -> Callable[[Place | None], Stream]:
+    def batches(place: Place | None) -> Stream:
+        rows = stream_dataset(repo)
+        with errors_in_a_sentence(repo):
+            yield from _row_batches(rows, place, limit, lambda table: table["text"].to_pylist())
 
-
-def _stories(seed: int, count: int) -> Iterator[Document]:
-    from nanogpt.stories import stories
-
-    return (Document(text, log_prob) for text, log_prob in stories(seed, count))
+    return batches
 
 
 def find_files(source: str) -> list[Path]:
@@ -146,7 +155,8 @@ def find_files(source: str) -> list[Path]:
     root = Path(source)
     if not root.exists():
         raise FileNotFoundError(
-            f"{source!r} is neither a corpus (pydocs, stories) nor a file or folder here; check the path"
+            f"{source!r} is neither a corpus (pydocs, stories, {', '.join(HUB_TEXTS)}) nor a file or folder here; "
+            "check the path"
         )
     files = sorted(f for f in root.rglob("*") if f.suffix in FILE_TYPES and f.is_file()) if root.is_dir() else [root]
     if not files or files[0].suffix not in FILE_TYPES:
@@ -182,51 +192,65 @@ def _is_utf8(start: bytes) -> bool:
     return True
 
 
-def read_files(files: list[Path], text_field: str = "text") -> Iterator[Document]:
-    """Stream the documents of files of one type, through `datasets`.
+def _file_rows(files: list[Path], text_field: str, limit: int | None) -> Callable[[Place | None], Stream]:
+    """A row of a .jsonl or .parquet is a document; so is each .txt of several."""
+    place_of = files[0] if len(files) == 1 else files[0].parent
 
-    A row of a .jsonl or .parquet is a document; so is each .txt of several. A single .txt is cut at
-    blank lines into documents of about 2,000 characters, so that some can be held out.
-    """
+    def texts_of(table: "pyarrow.Table") -> list[str]:
+        texts = table[text_field].to_pylist() if text_field in table.column_names else [None]
+        for text in texts:
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"{place_of} has a row whose {text_field!r} is {type(text).__name__}, not text; "
+                    f"its fields are {', '.join(table.column_names)}: name the right one with --text-field"
+                )
+        return [text for text in map(_plain, texts, [place_of] * len(texts)) if text.strip()]
+
+    def batches(place: Place | None) -> Stream:
+        with _unreadable_in_a_sentence(files):
+            yield from _row_batches(_stream_files(files), place, limit, texts_of)
+
+    return batches
+
+
+def _text_blocks(file: Path) -> Iterator[Document]:
+    """A lone .txt is cut at blank lines into documents of about 2,000 characters, so that some can be held out."""
+    block: list[str] = []
+    with _unreadable_in_a_sentence([file]):
+        for row in _stream_files([file], sample_by="paragraph"):
+            block.append(_plain(row["text"], file).strip("\n"))
+            if sum(map(len, block)) >= BLOCK_CHARACTERS:
+                yield Document("\n\n".join(block) + "\n")
+                block = []
+    rest = "\n\n".join(block)
+    if rest.strip():
+        yield Document(rest + "\n")
+
+
+def _stream_files(files: list[Path], sample_by: str = "document") -> "datasets.IterableDataset":
     import datasets
-    import pyarrow
 
     datasets.logging.set_verbosity(logging.CRITICAL)  # a file that can't be read is told once, by us
     kind = FILE_TYPES[files[0].suffix]
-    options = {}
-    if kind == "text":
-        options["sample_by"] = "document" if len(files) > 1 else "paragraph"
+    options = {"sample_by": sample_by} if kind == "text" else {}
+    names = [str(file) for file in files]
+    rows = datasets.load_dataset(kind, data_files={"train": names}, split="train", streaming=True, **options)
+    return rows.reshard() if kind == "parquet" else rows  # row group by row group: a whole file may be read ahead
+
+
+@contextlib.contextmanager
+def _unreadable_in_a_sentence(files: list[Path]) -> Iterator[None]:
+    import datasets
+    import pyarrow
+
     try:
-        rows = datasets.load_dataset(
-            kind, data_files={"train": [str(f) for f in files]}, split="train", streaming=True, **options
-        )
-        texts = (_text_of(row, text_field, files) for row in rows)
-        if options.get("sample_by") == "paragraph":
-            texts = _blocks(texts)
-        yield from (Document(text) for text in texts if text.strip())
+        yield
     except (datasets.exceptions.DatasetGenerationError, pyarrow.ArrowInvalid, UnicodeDecodeError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ValueError(f"{files[0].parent} holds a file that can't be read ({reason}); mend or remove it") from error
 
 
-def _text_of(row: dict, text_field: str, files: list[Path]) -> str:
-    text, place = row.get(text_field), files[0] if len(files) == 1 else files[0].parent
-    if not isinstance(text, str):
-        raise ValueError(
-            f"{place} has a row whose {text_field!r} is {type(text).__name__}, not text; "
-            f"its fields are {', '.join(row)}: name the right one with --text-field"
-        )
+def _plain(text: str, place: Path) -> str:
     if "\0" in text:
         raise ValueError(f"{place} has a document with zero bytes, so it is not text; remove it")
     return text.removeprefix("\ufeff")  # the mark that some editors put at the start of a file
-
-
-def _blocks(paragraphs: Iterator[str]) -> Iterator[str]:
-    block: list[str] = []
-    for paragraph in paragraphs:
-        block.append(paragraph.strip("\n"))
-        if sum(map(len, block)) >= BLOCK_CHARACTERS:
-            yield "\n\n".join(block) + "\n"
-            block = []
-    if block:
-        yield "\n\n".join(block) + "\n"

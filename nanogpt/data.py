@@ -1,4 +1,4 @@
-"""Documents to token ids on disk, and from there to batches.
+"""Token ids on disk, and from there to batches.
 
 A prepared folder is nanoGPT's format plus what is needed to trust it:
 
@@ -12,147 +12,18 @@ The split is by document, so that nothing held out has a neighbour in training.
 import functools
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nanogpt.config import ModelConfig
-from nanogpt.corpora import Corpus, Document
-from nanogpt.tokenizer import (
-    check_vocab_size,
-    gpt2_tokenizer,
-    load_tokenizer,
-    save_tokenizer,
-    tokenizer_hash,
-    train_tokenizer,
-)
+from nanogpt.tokenizer import load_tokenizer, tokenizer_hash
 
 if TYPE_CHECKING:
-    import tiktoken
     import torch
 
 SPLITS = ("train", "val")
-TOKENIZER_SAMPLE = 20_000_000  # characters of training text that a tokenizer is learnt from, at the most
-
-
-def prepare(
-    corpus: Corpus, out: str | Path, tokenizer: str = "768", val_share: float = 0.1, seed: int = 2357
-) -> "TokenData":
-    """Tokenise a corpus into the folder `out`, holding out a `val_share` of its documents.
-
-    tokenizer: "gpt2", a vocabulary size to train one on the training documents, or a tokenizer.json.
-    768 suits a text of a few megabytes: a small head, and tokens that are seen often enough to be learnt.
-    Memory does not grow with the corpus, and `out` appears only when all is written. A folder that
-    was prepared from the same source in the same way is kept as it is.
-    Raises ValueError for an unusable corpus and FileExistsError for a folder that holds something else.
-    """
-    out = Path(out)
-    if not 0 < val_share < 1:
-        raise ValueError(f"val_share={val_share} is not a share between 0 and 1; 0.1 holds out a tenth")
-    recipe = {**corpus.recipe, "tokenizer": tokenizer, "val_share": val_share, "seed": seed}
-    if (out / "meta.json").exists():
-        data = TokenData(out)
-        if data.meta["recipe"] == recipe:
-            return data
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} already holds something else; choose another --out or remove it first")
-
-    encoding = _choose_tokenizer(tokenizer, corpus, val_share, seed)
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        splits = _write_shards(corpus, encoding, partial, val_share, seed)
-        save_tokenizer(encoding, partial / "tokenizer.json")
-        meta = {
-            "format": 1,
-            "recipe": recipe,
-            "tokenizer": {
-                "name": encoding.name, "vocab_size": encoding.n_vocab, "sha256": tokenizer_hash(encoding),
-            },
-            "split_seed": seed,
-            "splits": splits,
-        }  # fmt: skip
-        (partial / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return TokenData(out)
-
-
-def split_documents(corpus: Corpus, val_share: float, seed: int) -> Iterator[tuple[str, Document]]:
-    """Yield ("train" or "val", document); each document is held out with probability `val_share`."""
-    rng = np.random.default_rng(seed)
-    for document in corpus:
-        yield ("val" if rng.random() < val_share else "train"), document
-
-
-def _choose_tokenizer(name: str, corpus: Corpus, val_share: float, seed: int) -> "tiktoken.Encoding":
-    if name == "gpt2":
-        return gpt2_tokenizer()
-    if name.isdigit():
-        check_vocab_size(int(name))
-        return train_tokenizer(_training_texts(corpus, val_share, seed), int(name))
-    if Path(name).is_file():
-        return load_tokenizer(Path(name))
-    raise ValueError(
-        f"tokenizer={name!r} is neither 'gpt2' nor a vocabulary size nor a tokenizer.json; choose one of these"
-    )
-
-
-def _training_texts(corpus: Corpus, val_share: float, seed: int) -> Iterator[str]:
-    left = TOKENIZER_SAMPLE
-    for split, document in split_documents(corpus, val_share, seed):
-        if split == "train":
-            yield document.text
-            left -= len(document.text)
-            if left < 0:
-                return
-
-
-def _write_shards(
-    corpus: Corpus, encoding: "tiktoken.Encoding", folder: Path, val_share: float, seed: int
-) -> dict[str, dict]:
-    """Stream the corpus into the two shards; returns what meta.json says of each."""
-    counts = {split: {"documents": 0, "tokens": 0, "bytes": 0, "log_prob": 0.0} for split in SPLITS}
-    digests = {split: hashlib.sha256() for split in SPLITS}
-    with (folder / "train.bin").open("wb") as train, (folder / "val.bin").open("wb") as val:
-        files = {"train": train, "val": val}
-        for split, document in split_documents(corpus, val_share, seed):
-            ids = encoding.encode_ordinary(document.text)
-            ids.append(encoding.eot_token)
-            raw = np.array(ids, dtype="<u2").tobytes()
-            files[split].write(raw)
-            digests[split].update(raw)
-            count = counts[split]
-            count["documents"] += 1
-            count["tokens"] += len(ids)
-            count["bytes"] += len(document.text.encode("utf-8", "replace"))
-            if document.log_prob is None or count["log_prob"] is None:
-                count["log_prob"] = None
-            else:
-                count["log_prob"] += document.log_prob
-        for file in files.values():
-            file.flush()
-            os.fsync(file.fileno())
-    for split, count in counts.items():
-        count["sha256"] = digests[split].hexdigest()
-    if sum(count["documents"] for count in counts.values()) == 0:
-        raise ValueError("the corpus is empty: no document has any text; point to a source with some")
-    for split, count in counts.items():
-        if count["documents"] == 0:
-            raise ValueError(
-                f"no document fell to the {split} part, as the corpus has too few to be split; "
-                "give more documents or another --val-share"
-            )
-    return counts
 
 
 class TokenData:

@@ -4,7 +4,8 @@ import pytest
 
 from nanogpt.config import PRESETS
 from nanogpt.corpora import open_corpus
-from nanogpt.data import TokenData, prepare
+from nanogpt.data import TokenData
+from nanogpt.prepare import prepare
 from nanogpt.runs import Run, load_run, start_run
 from nanogpt.train import training_steps
 

@@ -1,43 +1,14 @@
 import json
-import os
-import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nanogpt.corpora import open_corpus
+from nanogpt.corpora import open_corpus, usual_preparation
 
 
 def texts(source, **options) -> list[str]:
     return [document.text for document in open_corpus(str(source), **options)]
-
-
-def test_pydocs_is_real_text_and_has_no_doubles():
-    documents = texts("pydocs")
-    assert len(documents) > 300
-    assert sum(map(len, documents)) > 1_500_000
-    assert len(set(documents)) == len(documents)
-    assert any(d.startswith("module bisect\n") and "insort_right(a, x, lo=0" in d for d in documents)
-    assert all(d == d.strip() + "\n" and "\t\n" not in d for d in documents[:50])
-
-
-def read_pydocs_elsewhere(then: str, hash_seed: str = "0") -> str:
-    code = f"import hashlib, sys; from nanogpt.corpora import pydocs; text = ''.join(d.text for d in pydocs()); {then}"
-    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    ).stdout
-
-
-def test_pydocs_is_the_same_in_another_process():
-    digest = "print(hashlib.sha256(text.encode()).hexdigest())"
-    assert read_pydocs_elsewhere(digest, "1") == read_pydocs_elsewhere(digest, "2")
-
-
-def test_pydocs_imports_nothing_that_it_reads():
-    assert read_pydocs_elsewhere("print('turtle' in text, 'turtle' in sys.modules)") == "True False\n"
 
 
 def test_a_corpus_can_be_read_again():
@@ -127,3 +98,44 @@ def test_a_byte_order_mark_is_no_text_and_an_empty_file_no_document(tmp_path):
     (tmp_path / "b.txt").write_bytes(b"")
     (tmp_path / "c.txt").write_text("plain")
     assert texts(tmp_path) == ["marked", "plain"]
+
+
+@pytest.mark.parametrize("kind", ["stories", "jsonl", "parquet", "txt", "texts"])
+def test_reading_goes_on_from_any_place(kind, tmp_path):
+    rows = [{"text": f"Document {i}. " + "word " * (i % 7)} for i in range(300)]
+    source = tmp_path
+    if kind == "stories":
+        source = "stories"
+    elif kind == "jsonl":
+        (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows[:200])))
+        (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, rows[200:])))
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=50)
+    elif kind == "txt":
+        source = tmp_path / "a.txt"
+        source.write_text("\n\n".join(row["text"] * 40 for row in rows))
+    else:
+        for i, row in enumerate(rows[:150]):
+            (tmp_path / f"{i:03}.txt").write_text(row["text"])
+    corpus = open_corpus(str(source), limit=290)
+    batches = [(documents, json.loads(json.dumps(place))) for documents, place in corpus.batches(None)]
+    assert len(batches) > 2
+    for i, (_, place) in enumerate(batches):
+        rest = [document for documents, _ in batches[i + 1 :] for document in documents]
+        assert [document for documents, _ in corpus.batches(place) for document in documents] == rest
+
+
+def test_each_source_knows_how_it_is_usually_prepared():
+    assert usual_preparation("openwebtext") == {"tokenizer": "gpt2", "val_share": 0.0005, "shuffle": True}
+    assert usual_preparation("tinystories")["tokenizer"] == "gpt2"
+    assert usual_preparation("pydocs") == {"tokenizer": "768", "val_share": 0.1, "shuffle": False}
+
+
+def test_a_text_of_the_hub_is_opened_without_a_network_and_read_with_one():
+    corpus = open_corpus("openwebtext", limit=100_000)
+    assert (corpus.recipe, corpus.total) == ({"source": "openwebtext", "limit": 100_000}, 100_000)
+    assert open_corpus("openwebtext").total == 8_013_769
+    with pytest.raises(
+        ConnectionError, match=r"Skylion007/openwebtext is on the hub, and .* can't be reached from here"
+    ):
+        next(iter(corpus))

@@ -1,108 +1,18 @@
-import hashlib
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nanogpt.config import ModelConfig
-from nanogpt.corpora import Corpus, Document, open_corpus
-from nanogpt.data import Batches, TokenData, prepare, split_documents
-
-
-def corpus_of(*texts: str) -> Corpus:
-    return Corpus({"source": "test", "texts": list(texts)}, lambda: (Document(text) for text in texts))
-
+from nanogpt.corpora import Corpus, Document, in_batches
+from nanogpt.data import Batches, TokenData
+from nanogpt.prepare import prepare
 
 MANY = [f"Document {i} says {i * i}." for i in range(200)]
 
 
-def test_the_shards_hold_the_documents_one_end_of_text_after_each(tmp_path):
-    corpus = corpus_of(*MANY)
-    data = prepare(corpus, tmp_path / "out", tokenizer="gpt2")
-    split = list(split_documents(corpus, 0.1, 2357))
-    for name in ("train", "val"):
-        wanted = [document.text for part, document in split if part == name]
-        said = data.meta["splits"][name]
-        raw = (tmp_path / "out" / f"{name}.bin").read_bytes()
-        ids = np.frombuffer(raw, dtype="<u2")
-        decoded = data.tokenizer.decode([int(i) for i in ids]).split("<|endoftext|>")
-        assert decoded == [*wanted, ""]
-        assert said["documents"] == len(wanted)
-        assert said["bytes"] == sum(len(text.encode()) for text in wanted)
-        assert said["tokens"] == len(ids)
-        assert said["sha256"] == hashlib.sha256(raw).hexdigest()
-
-
-def test_the_split_is_by_document_and_follows_the_seed():
-    corpus = corpus_of(*MANY)
-    first = [part for part, _ in split_documents(corpus, 0.2, 1)]
-    assert first == [part for part, _ in split_documents(corpus, 0.2, 1)]
-    assert first != [part for part, _ in split_documents(corpus, 0.2, 2)]
-    assert 20 < first.count("val") < 60
-
-
-def test_the_tokenizer_learns_from_the_training_documents_alone(tmp_path):
-    corpus = corpus_of(*MANY)
-    held_out = [d.text for part, d in split_documents(corpus, 0.1, 2357) if part == "val"]
-    spoilt = corpus_of(*(text if text not in held_out else "zzzzzzzz" * 50 for text in MANY))
-    one = prepare(corpus, tmp_path / "one", tokenizer="300")
-    two = prepare(spoilt, tmp_path / "two", tokenizer="300")
-    assert one.meta["tokenizer"]["sha256"] == two.meta["tokenizer"]["sha256"]
-
-
-def test_text_that_looks_like_the_special_token_does_not_end_a_document(tmp_path):
-    data = prepare(corpus_of(*MANY, "a <|endoftext|> b"), tmp_path / "out", tokenizer="gpt2")
-    eot = data.tokenizer.eot_token
-    for name in ("train", "val"):
-        assert (data.tokens(name) == eot).sum() == data.meta["splits"][name]["documents"]
-
-
-def test_preparing_again_keeps_what_is_there(tmp_path):
-    first = prepare(corpus_of(*MANY), tmp_path / "out")
-    stamp = (tmp_path / "out" / "train.bin").stat().st_mtime_ns
-    again = prepare(corpus_of(*MANY), tmp_path / "out")
-    assert again.meta == first.meta
-    assert (tmp_path / "out" / "train.bin").stat().st_mtime_ns == stamp
-    with pytest.raises(FileExistsError, match="already holds something else"):
-        prepare(corpus_of(*MANY, "more"), tmp_path / "out")
-
-
-def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="already holds something else"):
-        prepare(corpus_of(*MANY), tmp_path)
-    assert (tmp_path / "thesis.txt").read_text() == "years of work"
-
-
-@pytest.mark.parametrize(("texts", "says"), [([], "the corpus is empty"), (["only one"], "too few to be split")])
-def test_a_corpus_that_cannot_be_split_is_refused_and_leaves_nothing(texts, says, tmp_path):
-    with pytest.raises(ValueError, match=says):
-        prepare(corpus_of(*texts), tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("tokenizer", "says"),
-    [("100", "out of range"), ("70000", "out of range"), ("gtp2", "neither 'gpt2' nor")],
-)
-def test_a_tokenizer_that_cannot_be_is_refused_and_leaves_nothing(tokenizer, says, tmp_path):
-    with pytest.raises(ValueError, match=says):
-        prepare(corpus_of(*MANY), tmp_path / "out", tokenizer=tokenizer)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failure_half_way_leaves_nothing(tmp_path):
-    def broken():
-        yield from (Document(text) for text in MANY)
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        prepare(Corpus({}, broken), tmp_path / "out", tokenizer="gpt2")
-    assert list(tmp_path.iterdir()) == []
+def corpus_of(*texts: str) -> Corpus:
+    return Corpus({"source": "test"}, in_batches(lambda: map(Document, texts)))
 
 
 @pytest.fixture
@@ -145,31 +55,6 @@ def test_shards_of_another_tokenizer_are_refused(prepared, tmp_path):
 def test_a_folder_that_was_never_prepared_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="is not a prepared folder"):
         TokenData(tmp_path)
-
-
-def test_the_exact_surprise_of_stories_is_kept(tmp_path):
-    corpus = open_corpus("stories", limit=100)
-    data = prepare(corpus, tmp_path / "out", tokenizer="300")
-    total = sum(document.log_prob for document in corpus)
-    kept = sum(data.meta["splits"][split]["log_prob"] for split in ("train", "val"))
-    assert kept == pytest.approx(total)
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_corpus(tmp_path):
-    code = (
-        "import sys, resource; from nanogpt.corpora import open_corpus; from nanogpt.data import prepare;"
-        "prepare(open_corpus(sys.argv[1]), sys.argv[2], 'gpt2');"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    peaks = []
-    for name, copies in (("small", 2), ("large", 40)):
-        with (tmp_path / f"{name}.jsonl").open("w") as file:
-            for i in range(copies * 1000):
-                file.write(json.dumps({"text": f"Line {i}: " + "some words that go on " * 50}) + "\n")
-        command = [sys.executable, "-c", code, str(tmp_path / f"{name}.jsonl"), str(tmp_path / name)]
-        peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-    assert peaks[1] < peaks[0] * 1.1, f"peak memory {peaks} for 2 MB and 46 MB of text"
 
 
 def batches(n=1000, T=8, rows=4, seed=0) -> Batches:
