@@ -3,18 +3,27 @@
 It is written beside its place, flushed to the disk and renamed: it is there whole or not at all.
 """
 
+import functools
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
+from nanogpt.config import ModelConfig
 from nanogpt.model import GPT
 
 KEEP = 2  # checkpoints kept of a run: the newest, and one to fall back on
+DTYPES = {  # safetensors' names -> torch's
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -26,15 +35,33 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     remove(partial)
     try:
         write(partial)
-        for file in partial.iterdir() if partial.is_dir() else [partial]:
-            flush_to_disk(file)
-        if partial.is_dir():
-            flush_to_disk(partial)
+        for inner in partial.rglob("*") if partial.is_dir() else []:
+            flush_to_disk(inner)
+        flush_to_disk(partial)
         partial.replace(path)
     except BaseException:
         remove(partial)
         raise
     flush_to_disk(path.parent)
+
+
+def require_free(path: Path, way_out: str) -> None:
+    """Raise FileExistsError, ending in `way_out`, where anything but an empty folder is at `path`."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(f"{path} already exists; {way_out}")
+
+
+def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Make a folder and all that `fill` puts into it, whole or not at all, where `require_free` lets it."""
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        fill(folder)
+
+    if path.exists():
+        path.rmdir()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, write)
 
 
 def flush_to_disk(path: Path) -> None:
@@ -75,8 +102,7 @@ def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors
             raise OSError(
                 f"the checkpoint could not be written to {run} ({error}); free some space and go on with --resume"
             ) from error
-        hashes = {name: _sha256(folder / name) for name in files}
-        (folder / "state.json").write_text(json.dumps({"step": step, "sha256": hashes, **state}, indent=1))
+        write_state(folder, {"step": step, **state})
 
     place = run / f"step_{step:06d}"
     remove(place)
@@ -84,6 +110,12 @@ def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors
     for old in checkpoints(run)[:-KEEP]:
         remove(old)
     return place
+
+
+def write_state(folder: Path, state: dict) -> None:
+    """Write a checkpoint's state.json: its step and whatever else, and the SHA-256 of its tensor files."""
+    hashes = {file.name: sha256(file) for file in sorted(folder.glob("*.safetensors"))}
+    (folder / "state.json").write_text(json.dumps({**state, "sha256": hashes}, indent=1))
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -102,29 +134,101 @@ def load_checkpoint(folder: Path, with_optimizer: bool = True) -> tuple[dict, di
 
     Raises ValueError that names the file which was cut or altered and the way out.
     """
-    from safetensors.torch import load_file
+    names = ["model.safetensors", "optimizer.safetensors"] if with_optimizer else ["model.safetensors"]
+    state, files = read_state(folder, *names)
+    tensors = [{name: stored.read().clone() for name, stored in stored_tensors(file).items()} for file in files]
+    return tensors[0], tensors[1] if with_optimizer else {}, state
 
+
+def read_state(folder: Path, *names: str) -> tuple[dict, list[Path]]:
+    """A checkpoint's state, and its files of these names, each held to its SHA-256; raises as `load_checkpoint`."""
     try:
         state = json.loads((folder / "state.json").read_text())
-        hashes = state["sha256"]
+        hashes = dict(state["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(_damaged(folder, "state.json")) from None
-    tensors = {}
-    for name in ("model.safetensors", "optimizer.safetensors") if with_optimizer else ("model.safetensors",):
-        file = folder / name
-        if not file.is_file() or _sha256(file) != hashes.get(name):
-            raise ValueError(_damaged(folder, name))
-        tensors[name] = load_file(file)
-    return tensors["model.safetensors"], tensors.get("optimizer.safetensors", {}), state
+    files = [folder / name for name in names]
+    for file in files:
+        if not file.is_file() or sha256(file) != hashes.get(file.name):
+            raise ValueError(_damaged(folder, file.name))
+    return state, files
 
 
 def _damaged(folder: Path, name: str) -> str:
     return f"{folder / name} is missing, cut short or altered; remove {folder} to go on from the checkpoint before it"
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, read piece by piece, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor in a file: what it is, and `read` to get it when it is wanted."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As torch calls it: float32, bfloat16, int64."""
+    read: Callable[[], Tensor]
+
+    @property
+    def T(self) -> "StoredTensor":
+        """The matrix transposed, when it is read."""
+        return StoredTensor(self.shape[::-1], self.dtype, lambda: self.read().T)
+
+
+def stored_tensors(path: Path) -> dict[str, StoredTensor]:
+    """What a safetensors file holds, by name; only its header is read. ValueError where it was cut or is none."""
+    from safetensors import SafetensorError, safe_open
+
+    stored = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - not a dict
+                part = file.get_slice(name)
+                dtype = DTYPES.get(part.get_dtype(), part.get_dtype())
+                read = functools.partial(_read_tensor, path, name)
+                stored[name] = StoredTensor(tuple(part.get_shape()), dtype, read)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error}); get it again") from None
+    return stored
+
+
+def _read_tensor(path: Path, name: str) -> Tensor:
+    """Map one tensor of a safetensors file into memory, for as long as it is held.
+
+    The file is opened anew for each, as the pages read through one mapping stay in memory until it is closed.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor(name)
+
+
+def write_tensors(path: Path, tensors: dict[str, StoredTensor]) -> None:
+    """Write a safetensors file of float32, reading each tensor as its turn comes: one at a time is in memory.
+
+    The format (huggingface.co/docs/safetensors): the header's length in 8 bytes, the header as JSON, the numbers.
+    """
+    header: dict = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + 4 * math.prod(tensor.shape)
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of 8
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors.values():
+            file.write(tensor.read().detach().float().contiguous().numpy().data)
+
+
+def empty_model(config: ModelConfig) -> GPT:
+    """A GPT with names and shapes but no numbers (torch's meta device); `set_model_tensors` fills it."""
+    with torch.device("meta"):
+        return GPT(config)
 
 
 def model_tensors(model: GPT) -> dict[str, Tensor]:
@@ -133,15 +237,25 @@ def model_tensors(model: GPT) -> dict[str, Tensor]:
 
 
 def set_model_tensors(model: GPT, tensors: dict[str, Tensor], source: Path) -> None:
-    """Put weights into the model, tied head included. Raises ValueError where names or shapes differ."""
+    """Put weights into the model, tied head included: copies, or the tensors themselves into an `empty_model`.
+
+    Raises ValueError where names or shapes differ.
+    """
+    require_same_shapes(model, tensors, source)
+    empty = model.token_embedding.weight.is_meta
+    model.load_state_dict(tensors | {"lm_head.weight": tensors["token_embedding.weight"]}, assign=empty)
+    model.lm_head.weight = model.token_embedding.weight
+
+
+def require_same_shapes(model: GPT, tensors: dict[str, Tensor] | dict[str, StoredTensor], source: Path) -> None:
+    """Raise ValueError, naming the tensor, unless `tensors` are the model's by name and shape."""
     expected = model_tensors(model)
     odd = sorted(set(expected) ^ set(tensors))
     if odd:
         raise ValueError(f"{source} is from another configuration: {odd[0]} is missing on one side; use its own config")
     for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
+        if tuple(tensor.shape) != tuple(expected[name].shape):
             raise ValueError(
                 f"{source} is from another configuration: {name} has shape {tuple(tensor.shape)}, "
                 f"the model expects {tuple(expected[name].shape)}; use its own config"
             )
-    model.load_state_dict(tensors | {"lm_head.weight": tensors["token_embedding.weight"]})

@@ -1,7 +1,7 @@
 """A run is a folder; everything that is shown of it can be read from there again.
 
 runs/first/config.json      its RunConfig
-runs/first/run.json         the preset and the data it was started with
+runs/first/run.json         the preset and the data it was started with, or what it was imported from
 runs/first/tokenizer.json   the tokenizer it was trained with
 runs/first/metrics.jsonl    one object a step
 runs/first/step_000500/     a checkpoint
@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from nanogpt.checkpoint import checkpoints, load_checkpoint, set_model_tensors, write_whole
+from nanogpt.checkpoint import (
+    checkpoints,
+    empty_model,
+    load_checkpoint,
+    require_free,
+    set_model_tensors,
+    write_folder,
+    write_whole,
+)
 from nanogpt.config import PRESETS, RunConfig
 from nanogpt.data import Batches, TokenData
 from nanogpt.device import choose_device, choose_precision
@@ -27,7 +35,8 @@ from nanogpt.tokenizer import load_tokenizer, save_tokenizer
 if TYPE_CHECKING:
     import tiktoken
 
-ORIGIN = {"preset", "data", "train_sha256", "tokenizer_sha256"}  # what run.json tells
+TRAINED = {"preset", "data", "train_sha256", "tokenizer_sha256"}  # what run.json tells of a run started here
+IMPORTED = {"imported", "tokenizer_sha256"}  # and of one that was trained elsewhere
 
 
 def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str) -> None:
@@ -36,8 +45,7 @@ def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str)
     Raises FileExistsError where `run` holds something already, ValueError where config and data don't fit.
     """
     run, source = Path(run), TokenData(data)
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise FileExistsError(f"{run} already exists; add --resume to go on with it, or choose another --run")
+    require_free(run, "add --resume to go on with it, or choose another --run")
     model = source.fit_vocabulary(config.model, PRESETS[preset].model)
     device = choose_device(config.train.device)
     precision = choose_precision(config.train.precision, device)  # measured once, then the run's for good
@@ -51,16 +59,14 @@ def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str)
         "tokenizer_sha256": source.meta["tokenizer"]["sha256"],
     }
 
-    def write(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text(config.to_json())
-        (folder / "run.json").write_text(json.dumps(origin, indent=2) + "\n")
-        save_tokenizer(source.tokenizer, folder / "tokenizer.json")
+    write_folder(run, lambda folder: write_run_files(folder, config, origin, source.tokenizer))
 
-    if run.exists():
-        run.rmdir()
-    run.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(run, write)
+
+def write_run_files(folder: Path, config: RunConfig, origin: dict, tokenizer: "tiktoken.Encoding") -> None:
+    """Write what makes a folder a run: config.json, run.json, tokenizer.json."""
+    (folder / "config.json").write_text(config.to_json())
+    (folder / "run.json").write_text(json.dumps(origin, indent=2) + "\n")
+    save_tokenizer(tokenizer, folder / "tokenizer.json")
 
 
 def change_run(run: str | Path, config: RunConfig, preset: str, data: str | Path | None = None) -> None:
@@ -71,6 +77,7 @@ def change_run(run: str | Path, config: RunConfig, preset: str, data: str | Path
     """
     run = Path(run)
     old, origin = read_config(run)
+    require_trained(run, origin)
     if preset != origin["preset"]:
         raise ValueError(f"{run} is a {origin['preset']!r} run, got {preset!r}; resume it as {origin['preset']!r}")
     plain = PRESETS[preset]
@@ -90,6 +97,15 @@ def change_run(run: str | Path, config: RunConfig, preset: str, data: str | Path
         write_whole(run / "run.json", lambda path: path.write_text(moved))
     if new != old:
         write_whole(run / "config.json", lambda path: path.write_text(new.to_json()))
+
+
+def require_trained(run: Path, origin: dict) -> None:
+    """Raise ValueError for an imported run, which has neither data nor an optimiser's memory to go on from."""
+    if "imported" in origin:
+        raise ValueError(
+            f"{run} was imported from {origin['imported']['source']}, so there is no training here to go on with; "
+            "evaluate it or sample from it, or start a new run"
+        )
 
 
 def require_same_text(run: Path, data: TokenData, origin: dict) -> None:
@@ -117,14 +133,15 @@ class Run:
     folder: Path
     config: RunConfig
     origin: dict
-    """From run.json: `preset`, `data` (the prepared folder) and `train_sha256` (of what it was trained on)."""
+    """From run.json: `preset`, `data` (the prepared folder), `train_sha256` (of what it was trained on) and
+    `tokenizer_sha256`; of an imported run `imported` and `tokenizer_sha256`."""
     model: GPT
     tokenizer: "tiktoken.Encoding"
     step: int
 
 
 def read_config(run: Path) -> tuple[RunConfig, dict]:
-    """A run's configuration and origin.
+    """A run's configuration and origin; an imported run's `train` is the default, by which nobody trained it.
 
     Raises FileNotFoundError where there is no run, ValueError for a damaged one.
     """
@@ -137,9 +154,25 @@ def read_config(run: Path) -> tuple[RunConfig, dict]:
         ) from None
     except ValueError as error:
         raise ValueError(f"{run} can't be read: {error}") from None
-    if not isinstance(origin, dict) or set(origin) != ORIGIN or origin["preset"] not in PRESETS:
+    if not _is_origin(origin):
         raise ValueError(f"{run / 'run.json'} was cut or altered; restore it or start a new run")
     return config, origin
+
+
+def _is_origin(origin) -> bool:
+    if not isinstance(origin, dict):
+        return False
+    if set(origin) == IMPORTED:
+        return isinstance(origin["imported"], dict) and "source" in origin["imported"]
+    return set(origin) == TRAINED and origin["preset"] in PRESETS
+
+
+def newest_checkpoint(run: Path) -> Path:
+    """The checkpoint that a run is used by. Raises FileNotFoundError where there is none yet."""
+    folders = checkpoints(run)
+    if not folders:
+        raise FileNotFoundError(f"{run} has no checkpoint yet; let it train past its first --train.checkpoint-every")
+    return folders[-1]
 
 
 def load_run(run: str | Path, device: torch.device | str = "cpu") -> Run:
@@ -149,12 +182,10 @@ def load_run(run: str | Path, device: torch.device | str = "cpu") -> Run:
     """
     run = Path(run)
     config, origin = read_config(run)
-    folders = checkpoints(run)
-    if not folders:
-        raise FileNotFoundError(f"{run} has no checkpoint yet; let it train past its first --train.checkpoint-every")
-    tensors, _, state = load_checkpoint(folders[-1], with_optimizer=False)
-    model = GPT(config.model)
-    set_model_tensors(model, tensors, folders[-1])
+    folder = newest_checkpoint(run)
+    tensors, _, state = load_checkpoint(folder, with_optimizer=False)
+    model = empty_model(config.model)
+    set_model_tensors(model, tensors, folder)
     return Run(run, config, origin, model.to(device).eval(), load_tokenizer(run / "tokenizer.json"), state["step"])
 
 

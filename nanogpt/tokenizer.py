@@ -80,9 +80,9 @@ def train_tokenizer(documents: Iterable[str], vocab_size: int) -> "tiktoken.Enco
     learner.train_from_iterator(documents, trainer)
 
     # The library writes each byte as a printable character; its ids are already in order of merging.
-    byte_of = _printable_bytes()
+    byte_of = printable_bytes()
     ranks = {bytes(byte_of[c] for c in token): rank for token, rank in learner.get_vocab().items()}
-    return _encoding("trained", r50k_pat_str, ranks)
+    return make_encoding("trained", r50k_pat_str, ranks)
 
 
 def check_vocab_size(vocab_size: int) -> None:
@@ -114,7 +114,7 @@ def load_tokenizer(path: Path) -> "tiktoken.Encoding":
             encoding = gpt2_tokenizer()
         else:
             ranks = {token.encode("latin-1"): rank for rank, token in enumerate(content["tokens"])}
-            encoding = _encoding(content["name"], content["pattern"], ranks)
+            encoding = make_encoding(content["name"], content["pattern"], ranks)
         intact = content["sha256"] == tokenizer_hash(encoding)
     except (KeyError, TypeError, ValueError):
         intact = False
@@ -137,13 +137,14 @@ def _tokens(encoding: "tiktoken.Encoding") -> list[bytes]:
     return sorted(ranks, key=ranks.__getitem__)
 
 
-def _encoding(name: str, pattern: str, ranks: dict[bytes, int]) -> "tiktoken.Encoding":
+def make_encoding(name: str, pattern: str, ranks: dict[bytes, int]) -> "tiktoken.Encoding":
+    """An encoding of these tokens, rank by rank, with end-of-text as the one special token after them."""
     import tiktoken
 
     return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={END_OF_TEXT: len(ranks)})
 
 
-def _printable_bytes() -> dict[str, int]:
+def printable_bytes() -> dict[str, int]:
     """GPT-2's alphabet: printable bytes stand for themselves, the others for the characters from 256 on."""
     printable = [b for b in range(256) if chr(b).isprintable() and chr(b) != " "]
     hidden = [b for b in range(256) if b not in printable]

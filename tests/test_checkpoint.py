@@ -1,17 +1,24 @@
 import errno
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
 
 import nanogpt.checkpoint as checkpoint
 from nanogpt.checkpoint import (
+    StoredTensor,
     checkpoints,
+    empty_model,
     load_checkpoint,
     model_tensors,
+    require_free,
     save_checkpoint,
     set_model_tensors,
+    stored_tensors,
+    write_folder,
+    write_tensors,
     write_whole,
 )
 from nanogpt.config import ModelConfig
@@ -155,3 +162,116 @@ def test_write_whole_replaces_a_file_or_leaves_it(tmp_path):
         write_whole(path, fail_half_way)
     assert path.read_text() == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_whole_flushes_every_file_of_a_folder_and_of_the_folders_in_it(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(checkpoint, "flush_to_disk", lambda path: flushed.append(path.name))
+
+    def fill(folder):
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / "a").write_text("a")
+        (folder / "b").write_text("b")
+
+    write_whole(tmp_path / "run", fill)
+    assert set(flushed) == {"a", "b", "inner", ".run.partial", tmp_path.name}
+
+
+def test_a_folder_is_written_where_none_or_an_empty_one_is(tmp_path):
+    for place in (tmp_path / "empty", tmp_path / "deep" / "new"):
+        if place.name == "empty":
+            place.mkdir()
+        require_free(place, "choose another")
+        write_folder(place, lambda folder: (folder / "a").write_text("a"))
+        assert [p.name for p in place.iterdir()] == ["a"]
+        with pytest.raises(FileExistsError, match=f"{place} already exists; choose another"):
+            require_free(place, "choose another")
+    with pytest.raises(FileExistsError, match="a already exists"):
+        require_free(tmp_path / "empty" / "a", "choose another")
+
+
+def as_stored(tensors: dict[str, torch.Tensor]) -> dict[str, StoredTensor]:
+    return {n: StoredTensor(tuple(t.shape), str(t.dtype), lambda t=t: t) for n, t in tensors.items()}
+
+
+def test_tensors_written_one_by_one_are_what_safetensors_reads(tmp_path):
+    from safetensors.torch import load_file
+
+    tensors = {
+        "matrix": torch.randn(3, 5), "transposed": torch.randn(7, 2).T, "half": torch.randn(4).half(),
+        "scalar": torch.tensor(2.5), "empty": torch.zeros(0, 3), "é": torch.randn(1),
+    }  # fmt: skip
+    write_tensors(tmp_path / "t.safetensors", as_stored(tensors))
+    read = load_file(tmp_path / "t.safetensors")
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(read[name], tensor.float(), atol=0, rtol=0)
+
+
+def test_one_tensor_is_in_memory_at_a_time(tmp_path):
+    alive = []
+
+    def read():
+        assert not alive, "the tensor before is still held"
+        alive.append(1)
+        tensor = torch.ones(100)
+        weakref.finalize(tensor, alive.pop)
+        return tensor
+
+    write_tensors(tmp_path / "t.safetensors", {name: StoredTensor((100,), "float32", read) for name in "abc"})
+    assert list(stored_tensors(tmp_path / "t.safetensors")) == ["a", "b", "c"]
+
+
+def test_what_a_file_holds_is_known_before_it_is_read(tmp_path):
+    from safetensors.torch import save_file
+
+    tensors = {"a": torch.randn(2, 3).bfloat16(), "b": torch.arange(4), "c": torch.tensor(True)}
+    save_file(tensors, tmp_path / "t.safetensors")
+    stored = stored_tensors(tmp_path / "t.safetensors")
+    assert {name: (s.shape, s.dtype) for name, s in stored.items()} == {
+        "a": ((2, 3), "bfloat16"), "b": ((4,), "int64"), "c": ((), "bool"),
+    }  # fmt: skip
+    torch.testing.assert_close({name: s.read() for name, s in stored.items()}, tensors, atol=0, rtol=0)
+    assert stored["a"].T.shape == (3, 2)
+    torch.testing.assert_close(stored["a"].T.read(), tensors["a"].T, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("size", [0, 4, 50, 200])
+def test_a_tensor_file_that_was_cut_is_named(size, tmp_path):
+    path = tmp_path / "t.safetensors"
+    write_tensors(path, as_stored({"a": torch.ones(50)}))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"t\.safetensors is not a whole safetensors file"):
+        stored_tensors(path)
+
+
+def test_an_empty_model_takes_the_tensors_over_and_is_tied(tmp_path):
+    model = GPT(SMALL).eval()
+    tensors = {name: tensor.clone() for name, tensor in model_tensors(model).items()}
+    filled = empty_model(SMALL).eval()
+    set_model_tensors(filled, tensors, tmp_path)
+    assert filled.lm_head.weight is filled.token_embedding.weight
+    assert filled.token_embedding.weight.data_ptr() == tensors["token_embedding.weight"].data_ptr()
+    assert all(parameter.requires_grad for parameter in filled.parameters())
+    assert filled.parameter_count() == model.parameter_count()
+    x = torch.randint(16, (2, 4))
+    torch.testing.assert_close(filled(x), model(x), atol=0, rtol=0)
+
+
+def test_a_model_with_weights_of_its_own_gets_copies(tmp_path):
+    tensors = {name: tensor.clone() for name, tensor in model_tensors(GPT(SMALL)).items()}
+    model = GPT(SMALL)
+    weight = model.token_embedding.weight
+    set_model_tensors(model, tensors, tmp_path)
+    assert model.token_embedding.weight is weight  # an optimiser that holds it goes on holding it
+    tensors["token_embedding.weight"].zero_()
+    assert weight.abs().sum() > 0
+
+
+def test_what_was_loaded_is_ones_own_and_can_be_changed(tmp_path):
+    folder = save(tmp_path, 3, value=1.0)
+    weights, memory, _ = load_checkpoint(folder)
+    weights["w"].add_(1)
+    memory["w/m"].zero_()
+    (folder / "model.safetensors").write_bytes(b"")  # nothing of it is mapped into memory any more
+    assert weights["w"].tolist() == [2.0] * 3

@@ -3,11 +3,20 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from nanogpt.config import PRESETS, ModelConfig, RunConfig
 from nanogpt.corpora import open_corpus
-from nanogpt.data import prepare
-from nanogpt.runs import accumulation_steps, change_run, load_run, read_config, start_run
+from nanogpt.prepare import prepare
+from nanogpt.runs import (
+    accumulation_steps,
+    change_run,
+    load_run,
+    newest_checkpoint,
+    read_config,
+    require_trained,
+    start_run,
+)
 from nanogpt.train import training_steps
 
 SMOKE = PRESETS["smoke"]
@@ -111,3 +120,66 @@ def test_a_folder_that_only_looks_like_a_checkpoint_does_no_harm(tmp_path, story
     (tmp_path / "run" / "step_backup").mkdir()
     list(training_steps(tmp_path / "run"))
     assert load_run(tmp_path / "run").step == 4
+
+
+def test_loading_draws_no_weights_and_holds_them_once(story_run):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    run = load_run(story_run.folder)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert run.model.lm_head.weight is run.model.token_embedding.weight
+    assert not any(parameter.is_meta for parameter in run.model.parameters())
+    x = torch.arange(20)[None]
+    torch.testing.assert_close(run.model(x), story_run.model(x), atol=0, rtol=0)
+
+
+def test_a_loaded_run_can_be_trained_on_and_its_files_stay(story_run):
+    file = newest_checkpoint(story_run.folder) / "model.safetensors"
+    before = file.read_bytes()
+    run = load_run(story_run.folder)
+    run.model(torch.arange(20)[None]).sum().backward()
+    with torch.no_grad():
+        for parameter in run.model.parameters():
+            parameter.sub_(parameter.grad)
+    assert file.read_bytes() == before
+
+
+@pytest.fixture
+def imported(tmp_path, story_run):
+    """A run as `import_checkpoint` leaves it: trained by others, so without data and an optimiser's memory."""
+    run = tmp_path / "imported"
+    run.mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(story_run.folder / name, run / name)
+    step = newest_checkpoint(story_run.folder)
+    shutil.copytree(step, run / step.name, ignore=shutil.ignore_patterns("optimizer.safetensors"))
+    origin = {"imported": {"source": "openai-community/gpt2"}, "tokenizer_sha256": "0"}
+    (run / "run.json").write_text(json.dumps(origin))
+    return run
+
+
+def test_an_imported_run_is_loaded_like_any_other(imported, story_run):
+    run = load_run(imported)
+    assert run.origin["imported"]["source"] == "openai-community/gpt2"
+    x = torch.arange(20)[None]
+    torch.testing.assert_close(run.model(x), story_run.model(x), atol=0, rtol=0)
+
+
+def test_an_imported_run_cannot_be_trained_on_and_says_so(imported, story_run):
+    says = "was imported from openai-community/gpt2, so there is no training here to go on with; evaluate it"
+    with pytest.raises(ValueError, match=says):
+        change_run(imported, SMOKE, "smoke")
+    with pytest.raises(ValueError, match=says):
+        require_trained(imported, read_config(imported)[1])
+    with pytest.raises(ValueError, match=says):
+        next(training_steps(imported))
+    require_trained(story_run.folder, story_run.origin)
+    with pytest.raises(FileExistsError, match="already exists"):
+        start_run(imported, SMOKE, story_run.origin["data"], "smoke")
+
+
+@pytest.mark.parametrize("imported_from", [None, "gpt2", {}])
+def test_an_imported_runs_damaged_origin_is_named(imported_from, imported):
+    (imported / "run.json").write_text(json.dumps({"imported": imported_from, "tokenizer_sha256": "0"}))
+    with pytest.raises(ValueError, match=r"run\.json was cut or altered"):
+        read_config(imported)
