@@ -1,9 +1,9 @@
 """How well a model predicts held-out text: loss, token perplexity, bits per byte, with an interval.
 
-The protocol: the whole held-out split, cut into windows of one context that don't overlap, each token
-scored once, in float32. The text begins behind one end-of-text token, so its first token is scored
-like any other. Logits are cut to the tokenizer's vocabulary before the softmax, so that the rows a
-model has for padding cost nothing. Averages are weighted by tokens.
+The protocol: the whole held-out split of a prepared folder in disjoint windows of one context, each
+token scored once (`nanogpt.scoring`). Averages are weighted by tokens. A model that reads another
+tokenizer than the folder's gets the same documents in its own tokens; bits per byte compare then, and
+nothing else.
 """
 
 import dataclasses
@@ -20,14 +20,94 @@ import torch
 from nanogpt.baselines import fit_baselines
 from nanogpt.checkpoint import write_whole
 from nanogpt.data import TokenData
-from nanogpt.model import GPT
-from nanogpt.runs import Run
-
-BOOTSTRAP_SAMPLES = 1000
-PROTOCOL = "held-out documents in disjoint windows of {} tokens, each token scored once"
+from nanogpt.runs import Run, newest_checkpoint
+from nanogpt.scoring import bootstrap_interval, check_context_length, describe_windows, document_sums, token_nll
+from nanogpt.tokenizer import tokenizer_hash
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How a model is scored, where it is not as usual. Raises ValueError for what can't be meant."""
+
+    context_length: int | None = None
+    """Tokens read at once; the model's own if left out."""
+    stride: int | None = None
+    """Tokens from window to window; the context length if left out, so that windows don't overlap."""
+    batch_size: int = 8
+    """Windows at a time; it decides about speed and memory, not about the score."""
+    limit: int | None = None
+    """The first so many documents only."""
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value} is not positive; choose 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What any evaluation says of itself, so that it can be judged and made again."""
+
+    task: str
+    """"text" for a prepared folder, or the benchmark's name."""
+    protocol: str
+    settings: dict
+    """`context_length`, `stride`, `limit`, `precision`: two figures compare where these agree."""
+    text: str
+    """The name of what was scored, and `source`, where it came from."""
+    source: str
+    text_sha256: str
+    documents: int
+    tokens_scored: int
+    tokenizer: dict
+    config: dict
+    parameters: int
+    step: int
+    weights_sha256: str
+    versions: dict[str, str]
+    device: str
+    seconds: float
+    tokens_per_second: float
+
+    def to_json(self) -> str:
+        """The report as one JSON object."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+
+def scoring_settings(run: Run, settings: Settings) -> dict:
+    """What decides about a score of this run, with the usual values filled in."""
+    context_length = check_context_length(run.model, settings.context_length)
+    stride = settings.stride or context_length
+    return {"context_length": context_length, "stride": stride, "limit": settings.limit, "precision": "float32"}
+
+
+def weights_hash(run: Run) -> str:
+    """SHA-256 of the checkpoint's weights."""
+    state = json.loads((newest_checkpoint(run.folder) / "state.json").read_text())
+    return state["sha256"]["model.safetensors"]
+
+
+def about(run: Run, settings: Settings, seconds: float, tokens_scored: int) -> dict:
+    """The fields of a Report that follow from the run and its settings."""
+    tokenizer = run.tokenizer
+    return {
+        "settings": scoring_settings(run, settings),
+        "tokens_scored": tokens_scored,
+        "tokenizer": {
+            "name": tokenizer.name, "vocab_size": tokenizer.n_vocab, "sha256": tokenizer_hash(tokenizer),
+        },
+        "config": dataclasses.asdict(run.config.model),
+        "parameters": run.model.parameter_count(),
+        "step": run.step,
+        "weights_sha256": weights_hash(run),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "device": str(run.model.lm_head.weight.device),
+        "seconds": seconds,
+        "tokens_per_second": tokens_scored / seconds,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """One model on one text. loss: nats per token; the rest follows from it."""
 
@@ -38,30 +118,15 @@ class Score:
     """95% interval of the loss: bootstrap over documents."""
 
 
-@dataclass(frozen=True)
-class Report(Score):
-    """Everything `evaluate_run` measured, and what is needed to measure it again."""
+@dataclass(frozen=True, kw_only=True)
+class TextReport(Report, Score):
+    """A model on the held-out documents of a prepared folder, beside its baselines."""
 
-    tokens_scored: int
     bytes_scored: int
-    documents: int
     baselines: dict[str, Score]
+    """Fitted on the folder's training tokens; empty where the model reads other tokens."""
     floor: dict[str, float] | None
     """For `stories`: the exact figures that no model can beat on average; None for real text."""
-    protocol: str
-    context_length: int
-    parameters: int
-    step: int
-    data: str
-    text_sha256: str
-    tokenizer: dict
-    versions: dict[str, str]
-    seconds: float
-    tokens_per_second: float
-
-    def to_json(self) -> str:
-        """The report as one JSON object."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
 
     def to_table(self) -> str:
         """The model beside its baselines, worst first, as text."""
@@ -75,58 +140,8 @@ class Report(Score):
         lines += [f"{name:24}{loss:12.4f}{ppl:18.2f}{bpb:12.4f}" for name, loss, ppl, bpb in rows]
         low, high = self.interval
         lines.append(f"95% interval of the model's loss: {low:.4f} to {high:.4f}, over {self.documents:,} documents")
-        lines.append(f"{self.tokens_scored:,} tokens of {Path(self.data).name}: {self.protocol}")
+        lines.append(f"{self.tokens_scored:,} tokens of {self.text}: {self.protocol}")
         return "\n".join(lines)
-
-
-@torch.inference_mode()
-def token_nll(
-    model: GPT, tokens: np.ndarray, vocab_size: int, eot: int, batch_size: int = 8, limit: int | None = None
-) -> np.ndarray:
-    """The surprise at each token, -ln p(token | the tokens before it in its window), (N,) float32 nats.
-
-    tokens (N,) ids; vocab_size: the tokenizer's; limit: only the first so many tokens.
-    """
-    T, device = model.config.context_length, next(model.parameters()).device
-    tokens = np.asarray(tokens[:limit], dtype=np.int64)
-    inputs = np.concatenate([[eot], tokens[:-1]])  # what stands before each token, (N,)
-    was_training = model.training
-    model.eval()
-    scores = []
-    whole = len(tokens) // T * T
-    batches = [(i, min(i + batch_size * T, whole), T) for i in range(0, whole, batch_size * T)]
-    if whole < len(tokens):
-        batches.append((whole, len(tokens), len(tokens) - whole))  # the last window is shorter
-    for start, end, width in batches:
-        x = torch.from_numpy(inputs[start:end]).view(-1, width).to(device)  # (B, T)
-        y = torch.from_numpy(tokens[start:end]).to(device)  # (B * T,)
-        logits = model(x).flatten(0, 1)[:, :vocab_size].float()  # (B * T, V)
-        scores.append(torch.nn.functional.cross_entropy(logits, y, reduction="none").cpu())
-    model.train(was_training)
-    return torch.cat(scores).numpy()
-
-
-def document_sums(nll: np.ndarray, tokens: np.ndarray, eot: int) -> tuple[np.ndarray, np.ndarray]:
-    """Add up nll (N,) over the documents that end-of-text tokens close: (nats (D,), tokens (D,))."""
-    ends = np.flatnonzero(np.asarray(tokens) == eot)
-    if len(ends) == 0 or ends[-1] != len(tokens) - 1:
-        ends = np.append(ends, len(tokens) - 1)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    return np.add.reduceat(nll.astype(np.float64), starts), ends - starts + 1
-
-
-def bootstrap_interval(nats: np.ndarray, counts: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95% interval of sum(nats) / sum(counts): documents drawn again with replacement, 1,000 times.
-
-    nats and counts (D,): each document's summed nll and its tokens (Efron, 1979).
-    """
-    rng = np.random.default_rng(seed)
-    means = np.empty(BOOTSTRAP_SAMPLES)
-    for i in range(BOOTSTRAP_SAMPLES):
-        drawn = rng.integers(len(nats), size=len(nats))
-        means[i] = nats[drawn].sum() / counts[drawn].sum()
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def score(nll: np.ndarray, tokens: np.ndarray, eot: int, n_bytes: int) -> Score:
@@ -141,59 +156,82 @@ def score(nll: np.ndarray, tokens: np.ndarray, eot: int, n_bytes: int) -> Score:
     )
 
 
-def score_baselines(data: TokenData) -> dict[str, Score]:
-    """Uniform, unigram and bigram, fitted on the folder's training tokens, on its held-out ones."""
-    tokens, eot = data.tokens("val"), data.tokenizer.eot_token
+def score_baselines(data: TokenData, tokens: np.ndarray | None = None, n_bytes: int | None = None) -> dict[str, Score]:
+    """Uniform, unigram and bigram, fitted on the folder's training tokens, on its held-out ones.
+
+    tokens and n_bytes: a part of the held-out ones, where not all of them are meant.
+    """
+    tokens = data.tokens("val") if tokens is None else tokens
+    n_bytes = data.meta["splits"]["val"]["bytes"] if n_bytes is None else n_bytes
+    eot = data.tokenizer.eot_token
     previous = np.concatenate([[eot], tokens[:-1]])
-    n_bytes = data.meta["splits"]["val"]["bytes"]
     models = fit_baselines(data.tokens("train"), data.vocab_size)
     return {name: score(model.nll(previous, tokens), tokens, eot, n_bytes) for name, model in models.items()}
 
 
-def entropy_floor(data: TokenData) -> dict[str, float] | None:
-    """The held-out documents' exact surprise where their source knows it (`stories`), else None."""
+def entropy_floor(data: TokenData, n_tokens: int | None = None) -> dict[str, float] | None:
+    """The held-out documents' exact surprise where their source knows it (`stories`), else None.
+
+    n_tokens: how many tokens they are, where that is not the folder's own count.
+    """
     said = data.meta["splits"]["val"]
     if said["log_prob"] is None:
         return None
-    loss = -said["log_prob"] / said["tokens"]
+    loss = -said["log_prob"] / (n_tokens or said["tokens"])
     bits_per_byte = -said["log_prob"] / (said["bytes"] * math.log(2))
     return {"loss": loss, "token_perplexity": math.exp(loss), "bits_per_byte": bits_per_byte}
 
 
-def evaluate_run(run: Run, on: str | Path | None = None, batch_size: int = 8) -> Report:
+def held_out_documents(data: TokenData, limit: int | None = None) -> list[str]:
+    """The held-out documents as text, the first `limit` of them; byte for byte what was prepared."""
+    tokens = data.tokens("val")
+    ends = np.flatnonzero(tokens == data.tokenizer.eot_token)[:limit]
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    return [data.tokenizer.decode(tokens[a:b].tolist()) for a, b in zip(starts, ends, strict=True)]
+
+
+def evaluate_run(run: Run, on: str | Path | None = None, settings: Settings | None = None) -> TextReport:
     """Score a run on the held-out part of a prepared folder (its own by default); keeps `report.json`.
 
-    Raises ValueError where the folder was made with another tokenizer.
+    Raises ValueError for an imported run that is not told what to be scored on, and for settings that
+    the model can't follow.
     """
+    settings = settings or Settings()
+    if on is None and "data" not in run.origin:
+        raise ValueError(f"{run.folder} was imported, so it has no held-out text of its own; name a folder with --on")
     data = TokenData(on or run.origin["data"])
-    if data.meta["tokenizer"]["sha256"] != run.origin["tokenizer_sha256"]:
-        raise ValueError(
-            f"{data.folder} was made with another tokenizer than {run.folder} reads; "
-            f"prepare it with --tokenizer {run.folder / 'tokenizer.json'}"
-        )
-    tokens, eot = data.tokens("val"), data.tokenizer.eot_token
-    said, tokenizer = data.meta["splits"]["val"], data.meta["tokenizer"]
+    same_tokens = data.meta["tokenizer"]["sha256"] == tokenizer_hash(run.tokenizer)
+    said, eot = data.meta["splits"]["val"], run.tokenizer.eot_token
+    if same_tokens and settings.limit is None:
+        tokens, n_bytes, documents = data.tokens("val"), said["bytes"], said["documents"]
+    else:
+        texts = held_out_documents(data, settings.limit)
+        tokens = np.concatenate([[*run.tokenizer.encode_ordinary(text), eot] for text in texts])
+        n_bytes, documents = sum(len(text.encode()) for text in texts), len(texts)
     start = time.perf_counter()
-    nll = token_nll(run.model, tokens, data.vocab_size, eot, batch_size)
+    nll = token_nll(
+        run.model, tokens, run.tokenizer.n_vocab, eot, settings.context_length, settings.stride, settings.batch_size
+    )
     seconds = time.perf_counter() - start
-    model_score = score(nll, tokens, eot, said["bytes"])
-    report = Report(
-        **dataclasses.asdict(model_score),
-        tokens_scored=len(tokens),
-        bytes_scored=said["bytes"],
-        documents=said["documents"],
-        baselines=score_baselines(data),
-        floor=entropy_floor(data),
-        protocol=PROTOCOL.format(run.config.model.context_length),
-        context_length=run.config.model.context_length,
-        parameters=run.model.parameter_count(),
-        step=run.step,
-        data=str(data.folder),
+    report = TextReport(
+        **dataclasses.asdict(score(nll, tokens, eot, n_bytes)),
+        **about(run, settings, seconds, len(tokens)),
+        task="text",
+        protocol=_protocol(scoring_settings(run, settings), same_tokens),
+        text=data.folder.name,
+        source=data.meta["recipe"]["source"],
         text_sha256=said["sha256"],
-        tokenizer=tokenizer,
-        versions={"python": platform.python_version(), "torch": torch.__version__},
-        seconds=seconds,
-        tokens_per_second=len(tokens) / seconds,
+        documents=documents,
+        bytes_scored=n_bytes,
+        baselines=score_baselines(data, tokens, n_bytes) if same_tokens else {},
+        floor=entropy_floor(data, len(tokens)) if settings.limit is None else None,
     )
     write_whole(run.folder / "report.json", lambda path: path.write_text(report.to_json() + "\n"))
     return report
+
+
+def _protocol(settings: dict, same_tokens: bool) -> str:
+    limit = settings["limit"]
+    which = "held-out documents" if limit is None else f"the first {limit} held-out documents"
+    windows = describe_windows(settings["context_length"], settings["stride"])
+    return f"{which} in {windows}, each token scored once{'' if same_tokens else ', in the tokens of the model'}"

@@ -28,7 +28,6 @@ from nanogpt.checkpoint import (
 )
 from nanogpt.data import Batches, TokenData
 from nanogpt.device import autocast, choose_device
-from nanogpt.evaluate import token_nll
 from nanogpt.model import GPT, LossOf
 from nanogpt.optim import (
     learning_rate_at,
@@ -39,7 +38,8 @@ from nanogpt.optim import (
     whole,
 )
 from nanogpt.parallel import World, join_world, replicate, shard, sync_only_last
-from nanogpt.runs import accumulation_steps, drop_metrics_from, read_config, require_same_text
+from nanogpt.runs import accumulation_steps, drop_metrics_from, read_config, require_same_text, require_trained
+from nanogpt.scoring import token_nll
 
 
 class Trainer:
@@ -48,6 +48,7 @@ class Trainer:
     def __init__(self, run: Path, world: World):
         self.run, self.world = run, world
         self.config, origin = read_config(run)
+        require_trained(run, origin)
         train = self.config.train
         self.data = TokenData(origin["data"])
         require_same_text(run, self.data, origin)
@@ -141,8 +142,8 @@ class Trainer:
     def held_out_loss(self) -> float:
         """The loss on the first `eval_tokens` held-out tokens, nats per token."""
         tokens, eot = self.data.tokens("val"), self.data.tokenizer.eot_token
-        limit = self.config.train.eval_tokens
-        return float(token_nll(self.model, tokens, self.data.vocab_size, eot, limit=limit).mean())
+        tokens = tokens[: self.config.train.eval_tokens]
+        return float(token_nll(self.model, tokens, self.data.vocab_size, eot).mean())
 
     def save(self) -> None:
         """Write a checkpoint of this moment; every process takes part, the first one writes."""
