@@ -13,6 +13,7 @@ from tyro._errors import InstantiationFailure, ParseErrorEvent, on_parse_error
 from tyro.conf import Fixed, FlagCreatePairsOff, Positional, Suppress, arg
 
 from nanogpt.config import PRESETS, ModelConfig, RunConfig, TrainConfig
+from nanogpt.evaluate import Settings
 from nanogpt.generate import Sampling
 
 
@@ -47,33 +48,39 @@ def _about(preset: RunConfig) -> str:
 def prepare(
     source: Positional[str],
     out: Path,
-    tokenizer: str = "768",
-    val_share: float = 0.1,
+    tokenizer: str | None = None,
+    val_share: float | None = None,
+    shuffle: FlagCreatePairsOff[bool] = False,
     limit: int | None = None,
     seed: int = 2357,
     text_field: str = "text",
 ) -> None:
-    """Turn text into token ids on disk, a part of the documents held out.
+    """Turn text into token ids on disk, a part of the documents held out. Stopped, the same command goes on.
 
     Args:
-        source: pydocs, stories, or a .txt, .jsonl or .parquet file or a folder of them.
+        source: pydocs, stories; from the hub openwebtext, tinystories, wikitext-2, wikitext-103, lambada; or a
+            .txt, .jsonl or .parquet file or a folder of them.
         out: The folder to make.
-        tokenizer: gpt2, the size of a vocabulary to learn from this text, or a tokenizer.json.
-        val_share: The share of documents that is held out.
+        tokenizer: gpt2 (usual for texts of the hub), the size of a vocabulary to learn from this text (usual is
+            768), or a tokenizer.json.
+        val_share: The share of documents that is held out; usual is 0.1, and nanoGPT's 0.0005 for openwebtext.
+        shuffle: Put the documents in random order, as nanoGPT does; openwebtext always is.
         limit: The first so many documents only (stories: how many to write, 20,000 if left out).
         seed: Fixes which documents are held out, and the stories.
         text_field: Where .jsonl and .parquet rows keep their text.
     """
-    from nanogpt.corpora import open_corpus
-    from nanogpt.data import prepare as prepare_data
+    from nanogpt.corpora import open_corpus, usual_preparation
+    from nanogpt.prepare import prepare as prepare_data
 
-    data = prepare_data(open_corpus(source, limit, seed, text_field), out, tokenizer, val_share, seed)
+    asked = {"tokenizer": tokenizer, "val_share": val_share, "shuffle": shuffle or None}
+    settings = usual_preparation(source) | {name: value for name, value in asked.items() if value is not None}
+    data = prepare_data(open_corpus(source, limit, seed, text_field), out, seed=seed, progress=True, **settings)
     for split, count in data.meta["splits"].items():
         print(
             f"{split:5}  {count['documents']:>9,} documents  {count['bytes']:>13,} bytes  {count['tokens']:>13,} tokens"
         )
     print(f"{out} is ready, with a vocabulary of {data.vocab_size:,} tokens")
-    print(f"next: nanogpt train laptop --data {out} --run runs/first")
+    print(f"next: nanogpt train {'gpt-30m' if source == 'openwebtext' else 'laptop'} --data {out} --run runs/first")
 
 
 def train(job: Annotated[_training_jobs(), arg(name="")]) -> int:
@@ -105,20 +112,90 @@ def train(job: Annotated[_training_jobs(), arg(name="")]) -> int:
     return 0
 
 
-def evaluate(run: Positional[Path], on: Path | None = None, json: FlagCreatePairsOff[bool] = False) -> None:
-    """Measure a run on held-out text: loss, token perplexity, bits per byte, beside the baselines.
+def evaluate(
+    run: Positional[Path],
+    on: str | None = None,
+    settings: Annotated[Settings, arg(name="")] = Settings(),  # noqa: B008 - frozen
+    max_new_tokens: int = 256,
+    device: str = "auto",
+    json: FlagCreatePairsOff[bool] = False,
+) -> None:
+    """Measure a run: on held-out text, on WikiText or LAMBADA, or by what it writes.
 
     Args:
         run: The run's folder.
-        on: A prepared folder to measure on; the run's own if left out.
+        on: A prepared folder (the run's own if left out), wikitext-2, wikitext-103, lambada, lambada-standard, or
+            samples.
+        max_new_tokens: Of samples: the most tokens to write after each prompt.
+        device: auto, cpu, cuda or mps.
         json: Print one JSON object instead of a table.
     """
     from nanogpt.device import choose_device
-    from nanogpt.evaluate import evaluate_run
+    from nanogpt.reports import evaluate_on
     from nanogpt.runs import load_run
 
-    report = evaluate_run(load_run(run, choose_device()), on)
+    report = evaluate_on(load_run(run, choose_device(device)), on, settings, max_new_tokens)
     print(report.to_json() if json else report.to_table())
+
+
+def import_(source: Positional[str], out: Path) -> None:
+    """Take GPT-2's weights, or nanoGPT's, into a run of our own model.
+
+    Args:
+        source: gpt2, gpt2-medium, gpt2-large or gpt2-xl from the hub, a folder in Hugging Face's format, or nanoGPT's
+            ckpt.pt.
+        out: The run's folder to make.
+    """
+    from nanogpt.gpt2 import import_checkpoint
+
+    print(import_checkpoint(source, out))
+    print(f"next: nanogpt sample {out} --prompt 'The future of AI is', or: nanogpt evaluate {out} --on samples")
+
+
+def export(run: Positional[Path], out: Path) -> None:
+    """Write a run as a folder that Hugging Face's transformers load as GPT-2.
+
+    Args:
+        run: The run's folder.
+        out: The folder to make.
+    """
+    from nanogpt.export import export_run
+
+    export_run(run, out)
+    print(f"{out} is ready; transformers load it with AutoModelForCausalLM.from_pretrained({str(out)!r})")
+
+
+def compare(
+    names: Positional[tuple[str, ...]],
+    on: Path,
+    out: Path,
+    also: tuple[str, ...] = ("wikitext-2", "lambada", "samples"),
+    limit: int | None = None,
+    batch_size: int = 8,
+    max_new_tokens: int = 256,
+    device: str = "auto",
+) -> None:
+    """Put runs side by side with GPT-2 and what is published, as a page with a chart, a table and the note's claims.
+
+    Args:
+        names: Run folders, and gpt2, gpt2-medium, gpt2-large or gpt2-xl, which are imported into runs/ if need be.
+        on: The prepared folder whose held-out text all are scored on.
+        out: The folder for report.html, report.json, report.csv and perplexity.png and .svg.
+        also: What else to measure: wikitext-2, wikitext-103, lambada, lambada-standard, samples, or more folders.
+        limit: The first so many documents of each text only.
+        batch_size: Windows at a time.
+        max_new_tokens: Of samples: the most tokens to write after each prompt.
+        device: auto, cpu, cuda or mps.
+    """
+    from nanogpt.course.compare import gather
+    from nanogpt.course.progress import read_predictions
+    from nanogpt.course.report import write_report
+    from nanogpt.device import choose_device
+
+    settings = Settings(batch_size=batch_size, limit=limit)
+    entries, notes = gather(names, on, also, settings, max_new_tokens, choose_device(device), say=print)
+    write_report(entries, out, notes, read_predictions())
+    print(f"{out / 'report.html'} is ready to be opened in a browser")
 
 
 def sample(
@@ -161,7 +238,9 @@ def lab() -> int:
     return open_lab()
 
 
-COMMANDS = {f.__name__: f for f in (lab, doctor, prepare, train, evaluate, sample)}
+COMMANDS = {
+    f.__name__.rstrip("_"): f for f in (lab, doctor, prepare, train, evaluate, sample, import_, export, compare)
+}
 
 
 def main(args: list[str] | None = None) -> None:
@@ -176,7 +255,7 @@ def main(args: list[str] | None = None) -> None:
                 COMMANDS, prog="nanogpt", description="Build a GPT, train it, judge it by measurement.", args=args
             )
     except KeyboardInterrupt:
-        print("nanogpt: stopped", file=sys.stderr)
+        print("nanogpt: stopped; the same command starts it again", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # whoever read the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
