@@ -13,6 +13,7 @@ import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -37,9 +38,12 @@ class Settings:
     """Windows at a time; it decides about speed and memory, not about the score."""
     limit: int | None = None
     """The first so many documents only."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products; bfloat16 is faster on some machines, and moves the score a little."""
 
     def __post_init__(self):
-        for name, value in dataclasses.asdict(self).items():
+        for name in ("context_length", "stride", "batch_size", "limit"):
+            value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value} is not positive; choose 1 or more")
 
@@ -78,7 +82,12 @@ def scoring_settings(run: Run, settings: Settings) -> dict:
     """What decides about a score of this run, with the usual values filled in."""
     context_length = check_context_length(run.model, settings.context_length)
     stride = settings.stride or context_length
-    return {"context_length": context_length, "stride": stride, "limit": settings.limit, "precision": "float32"}
+    return {
+        "context_length": context_length,
+        "stride": stride,
+        "limit": settings.limit,
+        "precision": settings.precision,
+    }
 
 
 def weights_hash(run: Run) -> str:
@@ -209,9 +218,8 @@ def evaluate_run(run: Run, on: str | Path | None = None, settings: Settings | No
         tokens = np.concatenate([[*run.tokenizer.encode_ordinary(text), eot] for text in texts])
         n_bytes, documents = sum(len(text.encode()) for text in texts), len(texts)
     start = time.perf_counter()
-    nll = token_nll(
-        run.model, tokens, run.tokenizer.n_vocab, eot, settings.context_length, settings.stride, settings.batch_size
-    )
+    how = (settings.context_length, settings.stride, settings.batch_size, settings.precision)
+    nll = token_nll(run.model, tokens, run.tokenizer.n_vocab, eot, *how)
     seconds = time.perf_counter() - start
     report = TextReport(
         **dataclasses.asdict(score(nll, tokens, eot, n_bytes)),

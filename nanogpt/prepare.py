@@ -75,14 +75,15 @@ def prepare(
         spool = Spool(partial, recipe, lambda: _choose_tokenizer(tokenizer, corpus, val_share, seed, shuffle))
         spool.fill(corpus, progress)
         ready = spool.deal_out(split_documents(spool.note["documents"], val_share, seed, shuffle), progress)
-    except ValueError:  # nothing that running it again would mend
-        remove(partial)
+    except BaseException as error:
+        if isinstance(error, ValueError) or not (partial / "note.json").exists():
+            remove(partial)  # running it again mends nothing, or finds nothing to go on from
+        if isinstance(error, BrokenProcessPool):
+            raise OSError(
+                "a process that was tokenising was ended from outside, most likely for want of memory; free some "
+                "and run the same command again, and it goes on"
+            ) from error
         raise
-    except BrokenProcessPool as error:
-        raise OSError(
-            "a process that was tokenising was ended from outside, most likely for want of memory; free some and "
-            "run the same command again, and it goes on"
-        ) from error
     if out.exists():
         out.rmdir()
     ready.rename(out)

@@ -1,8 +1,8 @@
 """How surprised a model is by a text: -ln p(token | what it reads before it), in windows of one context.
 
 A text is longer than a context, so it is cut into windows, and how it is cut decides the score: see
-`cut_windows`. All is computed in float32, and logits are cut to the tokenizer's vocabulary before the
-softmax, so that the rows a model has for padding cost nothing.
+`cut_windows`. Logits are cut to the tokenizer's vocabulary before the softmax, so that the rows a model
+has for padding cost nothing. The softmax is in float32, and so is the rest unless bfloat16 is asked for.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nanogpt.device import autocast
 from nanogpt.model import GPT
 
 LOGITS_AT_ONCE = 2**25  # numbers; they are made, used and written over piece by piece
@@ -64,11 +65,12 @@ def window_nll(
     windows: Sequence[Window],
     vocab_size: int,
     batch_size: int = 8,
+    precision: str = "float32",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score windows of a text: (nll (N,) float32 in nats, greedy (N,) bool); nan and False where none scores.
 
-    inputs (N,): the id that stands before each target; targets (N,); vocab_size: the tokenizer's.
-    greedy: whether the target was the model's first choice.
+    inputs (N,): the id that stands before each target; targets (N,); vocab_size: the tokenizer's;
+    precision: float32 or bfloat16, of the matrix products. greedy: whether the target was the first choice.
     """
     device = next(model.parameters()).device
     nll, greedy = np.full(len(targets), np.nan, dtype=np.float32), np.zeros(len(targets), dtype=bool)
@@ -85,10 +87,12 @@ def window_nll(
             x[row, : end - start] = inputs[start:end]
             scored[row, first - start : end - start] = True
         places = np.concatenate([np.arange(first, end) for _, first, end in batch])  # (M,)
-        features = model.features(torch.from_numpy(x).to(device))  # (B, W, C)
+        with autocast(device, precision):
+            features = model.features(torch.from_numpy(x).to(device))  # (B, W, C)
         rows = features[torch.from_numpy(scored).to(device)]  # (M, C)
         wanted = torch.from_numpy(targets[places].astype(np.int64)).to(device)  # (M,)
-        surprise, best = _surprise(rows, wanted, model.lm_head.weight[:vocab_size])
+        head = model.lm_head.weight[:vocab_size].to(getattr(torch, precision))  # (V, C)
+        surprise, best = _surprise(rows.to(head.dtype), wanted, head)
         nll[places], greedy[places] = surprise.cpu().numpy(), best.cpu().numpy()
     model.train(was_training)
     return nll, greedy
@@ -97,11 +101,11 @@ def window_nll(
 def _surprise(features: Tensor, targets: Tensor, head: Tensor) -> tuple[Tensor, Tensor]:
     """features (M, C), targets (M,), head (V, C) -> (-ln p(target), whether it is the likeliest), each (M,)."""
     size = max(1, LOGITS_AT_ONCE // len(head))
-    logits = torch.empty(min(size, len(features)), len(head), device=features.device)  # used again for each piece
+    logits = features.new_empty(min(size, len(features)), len(head))  # used again for each piece
     surprise, best = torch.empty(len(features), device=features.device), torch.empty_like(targets, dtype=torch.bool)
     for i in range(0, len(features), size):
         piece = slice(i, i + size)
-        z = torch.mm(features[piece], head.T, out=logits[: len(targets[piece])])  # (m, C) @ (C, V) -> (m, V)
+        z = torch.mm(features[piece], head.T, out=logits[: len(targets[piece])]).float()  # (m, C) @ (C, V) -> (m, V)
         chosen = z.gather(1, targets[piece, None])[:, 0]  # (m,)
         top = z.amax(dim=1)  # (m,)
         best[piece] = chosen == top
@@ -117,6 +121,7 @@ def token_nll(
     context_length: int | None = None,
     stride: int | None = None,
     batch_size: int = 8,
+    precision: str = "float32",
 ) -> np.ndarray:
     """The surprise at each token of a text, (N,) float32 nats, in windows over the whole of it.
 
@@ -125,7 +130,7 @@ def token_nll(
     """
     T = check_context_length(model, context_length)
     inputs = np.concatenate([[eot], tokens[:-1]])  # what stands before each token, (N,)
-    return window_nll(model, inputs, tokens, cut_windows(len(tokens), T, stride), vocab_size, batch_size)[0]
+    return window_nll(model, inputs, tokens, cut_windows(len(tokens), T, stride), vocab_size, batch_size, precision)[0]
 
 
 def check_context_length(model: GPT, context_length: int | None) -> int:

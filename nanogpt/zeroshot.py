@@ -121,7 +121,9 @@ def score_articles(run: Run, articles: list[str], settings: Settings) -> tuple[n
         for document, offset in zip(ids, starts, strict=True)
         for window in cut_windows(len(document), T, settings.stride, reach_back=True, offset=offset)
     ]
-    nll, _ = window_nll(run.model, inputs, targets, windows, run.tokenizer.n_vocab, settings.batch_size)
+    nll, _ = window_nll(
+        run.model, inputs, targets, windows, run.tokenizer.n_vocab, settings.batch_size, settings.precision
+    )
     return np.add.reduceat(nll.astype(np.float64), starts), np.array([len(document) for document in ids])
 
 
@@ -168,7 +170,9 @@ def score_last_words(run: Run, passages: list[str], settings: Settings) -> tuple
     for (context, word), start in zip(pairs, starts, strict=True):
         end = start + len(context) + len(word)
         windows.append(Window(max(start + 1, end - T), start + len(context), end))
-    nll, greedy = window_nll(run.model, inputs, targets, windows, run.tokenizer.n_vocab, settings.batch_size)
+    nll, greedy = window_nll(
+        run.model, inputs, targets, windows, run.tokenizer.n_vocab, settings.batch_size, settings.precision
+    )
     nats = np.array([nll[first:end].sum(dtype=np.float64) for _, first, end in windows])
     right = np.array([greedy[first:end].all() for _, first, end in windows])
     return nats, np.array([len(word) for _, word in pairs]), right

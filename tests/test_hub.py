@@ -159,7 +159,7 @@ def test_a_hub_that_is_not_there_is_told_at_once(hub, tmp_path):
     assert "http://127.0.0.1:9 can't be reached from here; go online" in said
     said = one_sentence(hub.nanogpt(tmp_path, "import", "gpt2-xl", "--out", "runs/xl", **nowhere))
     assert "config.json of openai-community/gpt2-xl is not in the cache" in said
-    assert [path.name for path in tmp_path.iterdir()] in (["hub"], ["hub-home"], [])
+    assert [path.name for path in tmp_path.iterdir() if path.name != "hub"] == []
 
 
 @pytest.mark.slow

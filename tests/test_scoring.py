@@ -170,3 +170,12 @@ def test_a_large_vocabulary_in_pieces_gives_the_same(monkeypatch):
     whole = token_nll(model, tokens, 60, EOT)
     monkeypatch.setattr("nanogpt.scoring.LOGITS_AT_ONCE", 60 * 3)
     assert token_nll(model, tokens, 60, EOT) == pytest.approx(whole, abs=1e-6)
+
+
+def test_bfloat16_moves_a_score_but_little():
+    torch.manual_seed(0)
+    model, tokens = GPT(ModelConfig(2, 2, 32, 16, 64)).eval(), np.arange(200) % 60
+    plain = token_nll(model, tokens, 60, EOT)
+    half = token_nll(model, tokens, 60, EOT, precision="bfloat16")
+    assert 0 < np.abs(half - plain).max() < 0.02
+    assert half.mean() == pytest.approx(plain.mean(), rel=1e-3)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 GPT2_TOKENIZER = "gpt2"
 OPENWEBTEXT = "openwebtext"
+OPENWEBTEXT_HELD_OUT = 4_434_897  # tokens of nanoGPT's val.bin, by the readme of its data/openwebtext
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from nanogpt.course.entries import GPT2_TOKENIZER, OPENWEBTEXT, Entry, first_report, same_text
+from nanogpt.course.entries import GPT2_TOKENIZER, OPENWEBTEXT, OPENWEBTEXT_HELD_OUT, Entry, first_report, same_text
 from nanogpt.course.published import Published, with_metric
 
 MEASURED, PUBLISHED = "measured", "published"
@@ -163,6 +163,8 @@ def _published_differences(row: Published, context: int | None, reference: dict)
     found, its = [], reference["settings"]["context_length"]
     if reference["source"] != OPENWEBTEXT:
         found.append(f"another text: OpenWebText instead of {reference['text']}")
+    elif reference["tokens_scored"] != OPENWEBTEXT_HELD_OUT:
+        found.append(f"of {OPENWEBTEXT_HELD_OUT:,} held-out tokens instead of {reference['tokens_scored']:,}")
     found.append(
         "random batches instead of each token once"
         if "random batches" in row.protocol
