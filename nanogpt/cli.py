@@ -195,6 +195,7 @@ def compare(
     settings = Settings(batch_size=batch_size, limit=limit)
     entries, notes = gather(names, on, also, settings, max_new_tokens, choose_device(device), say=print)
     write_report(entries, out, notes, read_predictions())
+    print(*notes, sep="\n", end="\n" if notes else "")
     print(f"{out / 'report.html'} is ready to be opened in a browser")
 
 

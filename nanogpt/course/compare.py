@@ -33,8 +33,8 @@ def gather(
     """Measure the models called `names` on the prepared folder `on`, and on what else is asked for.
 
     also: benchmarks, "samples", or more prepared folders. `settings.context_length` is not looked at: the
-    models decide. `say` is told each thing before it is begun. Returns the entries, and a note for each
-    thing that could not be had. Raises FileNotFoundError for a name that is neither a run nor a GPT-2,
+    models decide. `say` is told each thing before it is begun. Returns the entries, and a note on what
+    could not be had, if anything. Raises FileNotFoundError for a name that is neither a run nor a GPT-2,
     ValueError for something to measure that is not known.
     """
     for folder in (on, *(what for what in also if what not in TASKS)):
@@ -46,9 +46,7 @@ def gather(
             places[name] = place
         else:
             missing.append(name)
-    notes = [_unreachable(missing)] if missing else []
     contexts = {name: read_config(place)[0].model.context_length for name, place in places.items()}
-    out_of_reach: set[str] = set()
     entries = []
     for name, place in places.items():
         run = load_run(place, device)
@@ -57,15 +55,14 @@ def gather(
             for context_length in sorted({min(contexts.values()), contexts[name]}):
                 say(f"{name}: held-out text of {folder}, at a context of {context_length}")
                 reports.append(measured(run, folder, dataclasses.replace(settings, context_length=context_length)))
-        for task in (what for what in also if what in TASKS and what not in out_of_reach):
+        for task in (what for what in also if what in TASKS and what not in missing):
             say(f"{name}: {task}")
             try:
                 reports.append(measured(run, task, settings, max_new_tokens))
-            except ConnectionError as error:
-                out_of_reach.add(task)
-                notes.append(f"{task} was not measured: {error}.")
+            except ConnectionError:
+                missing.append(task)
         entries.append(_entry(name, run, reports))
-    return entries, notes
+    return entries, [_out_of_reach(missing)] if missing else []
 
 
 def _place(name: str, say: Callable[[str], None]) -> Path | None:
@@ -80,17 +77,17 @@ def _place(name: str, say: Callable[[str], None]) -> Path | None:
     if (place / "config.json").exists():
         return place
     try:
-        say(f"{name}: importing into {place}")
+        say(f"{name}: asking the hub for it, to import it into {place}")
         import_checkpoint(name, place)
     except ConnectionError:
         return None
     return place
 
 
-def _unreachable(names: list[str]) -> str:
+def _out_of_reach(missing: list[str]) -> str:
     return (
-        f"{', '.join(names)} could not be measured, as the hub at {hub_address()} can't be reached; what is published "
-        "of them stands in. Once online, the same command imports and measures them."
+        f"{', '.join(missing)} could not be measured, as the hub at {hub_address()} can't be reached; what is published "
+        "stands in. Once online, the same command measures the rest."
     )
 
 
