@@ -34,8 +34,9 @@ lint: setup
 notebooks: setup  # run them at the laptop tier and store their outputs
 	$(BIN)/python -m nanogpt.course.notebooks notebooks/*.ipynb
 
-measure: setup  # what the README says of the laptop preset, measured on this machine
-	$(BIN)/python tests/measure.py
+WHAT ?= laptop
+measure: setup  # the README's figures, on this machine: WHAT=laptop, prepare, score or import
+	$(BIN)/python tests/measure.py $(WHAT)
 
 clean:
 	rm -rf $(VENV)

@@ -15,7 +15,7 @@ from torch import Tensor
 from nanogpt.device import autocast
 from nanogpt.model import GPT
 
-LOGITS_AT_ONCE = 2**25  # numbers; they are made, used and written over piece by piece
+VOCABULARY_AT_ONCE = 1024  # rows of the head
 
 
 class Window(NamedTuple):
@@ -99,18 +99,22 @@ def window_nll(
 
 
 def _surprise(features: Tensor, targets: Tensor, head: Tensor) -> tuple[Tensor, Tensor]:
-    """features (M, C), targets (M,), head (V, C) -> (-ln p(target), whether it is the likeliest), each (M,)."""
-    size = max(1, LOGITS_AT_ONCE // len(head))
-    logits = features.new_empty(min(size, len(features)), len(head))  # used again for each piece
-    surprise, best = torch.empty(len(features), device=features.device), torch.empty_like(targets, dtype=torch.bool)
-    for i in range(0, len(features), size):
-        piece = slice(i, i + size)
-        z = torch.mm(features[piece], head.T, out=logits[: len(targets[piece])]).float()  # (m, C) @ (C, V) -> (m, V)
-        chosen = z.gather(1, targets[piece, None])[:, 0]  # (m,)
-        top = z.amax(dim=1)  # (m,)
-        best[piece] = chosen == top
-        surprise[piece] = z.sub_(top[:, None]).exp_().sum(dim=1).log() + top - chosen
-    return surprise, best
+    """features (M, C), targets (M,), head (V, C) -> (-ln p(target), whether it is the likeliest), each (M,).
+
+    The softmax's sum is gathered a part of the vocabulary at a time, whose logits stay in the processor's
+    cache: whenever a larger logit comes, the sum so far is rescaled to it (Milakov and Gimelshein, 2018).
+    """
+    top = torch.full(targets.shape, float("-inf"), device=targets.device)  # the largest logit so far, (M,)
+    total, chosen = torch.zeros_like(top), torch.empty_like(top)
+    for start in range(0, len(head), VOCABULARY_AT_ONCE):
+        part = head[start : start + VOCABULARY_AT_ONCE]  # (v, C)
+        z = (features @ part.T).float()  # (M, C) @ (C, v) -> (M, v)
+        here = (start <= targets) & (targets < start + len(part))
+        chosen[here] = z[here, targets[here] - start]
+        higher = torch.maximum(top, z.amax(dim=1))
+        total = total * (top - higher).exp() + z.sub_(higher[:, None]).exp_().sum(dim=1)
+        top = higher
+    return total.log() + top - chosen, chosen == top
 
 
 def token_nll(
