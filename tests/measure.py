@@ -62,7 +62,7 @@ def prepare(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for megabytes in (50, 500):
+    for megabytes in (50, 200, 500):
         place = folder / f"texts-{megabytes}"
         place.mkdir()
         pq.write_table(pa.table({"text": some_texts(megabytes)}), place / "texts.parquet", row_group_size=1000)
@@ -70,7 +70,7 @@ def prepare(folder: Path) -> None:
     print(f"peak memory of the first process for 50 and 500 MB of text: {peaks[0]} and {peaks[1]} MB", flush=True)
     by_map, by_cores = [], []
     for i in range(PAIRS):
-        source = folder / "texts-500"
+        source = folder / "texts-200"
         ours = _alone("prepare_ours", source, folder / f"ours-{i}")
         thread = _alone("prepare_one_thread", source, folder)
         theirs = _alone("prepare_by_map", source, folder / f"theirs-{i}")
