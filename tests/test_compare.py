@@ -21,7 +21,7 @@ FILES = {"report.json", "report.csv", "perplexity.png", "perplexity.svg", "repor
 @pytest.fixture
 def folder(tmp_path, monkeypatch, story_run, story_data):
     """A working folder with runs/first in it, and the data that it was trained on."""
-    shutil.copytree(story_run.folder, tmp_path / "runs" / "first")
+    shutil.copytree(story_run.folder, tmp_path / "runs" / "first", ignore=shutil.ignore_patterns("reports"))
     shutil.copytree(story_data.folder, tmp_path / "data" / "stories")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))

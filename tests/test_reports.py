@@ -11,7 +11,7 @@ from nanogpt.runs import load_run
 
 @pytest.fixture
 def run(story_run, tmp_path):
-    shutil.copytree(story_run.folder, tmp_path / "run")
+    shutil.copytree(story_run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("reports"))
     return load_run(tmp_path / "run")
 
 

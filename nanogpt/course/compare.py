@@ -86,8 +86,8 @@ def _place(name: str, say: Callable[[str], None]) -> Path | None:
 
 def _out_of_reach(missing: list[str]) -> str:
     return (
-        f"{', '.join(missing)} could not be measured, as the hub at {hub_address()} can't be reached; what is published "
-        "stands in. Once online, the same command measures the rest."
+        f"{', '.join(missing)} could not be measured, as the hub at {hub_address()} can't be reached; what is "
+        "published stands in. Once online, the same command measures the rest."
     )
 
 
