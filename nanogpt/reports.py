@@ -24,9 +24,14 @@ def evaluate_on(
 ) -> Report:
     """Score a run on a prepared folder (its own if None), a benchmark's name or "samples", and keep the report.
 
-    Raises what `evaluate_run`, `evaluate_wikitext`, `evaluate_lambada` and `evaluate_samples` raise.
+    Raises FileNotFoundError for what is none of these, and what `evaluate_run`, `evaluate_wikitext`,
+    `evaluate_lambada` and `evaluate_samples` raise.
     """
     settings = settings or Settings()
+    if on is not None and str(on) not in TASKS and not (Path(on) / "meta.json").exists():
+        raise FileNotFoundError(
+            f"{on} is neither a prepared folder (it has no meta.json) nor one of {', '.join(TASKS)}; correct its name"
+        )
     if str(on) == "samples":
         report = evaluate_samples(run, settings, max_new_tokens)
     elif str(on) in ZERO_SHOT:

@@ -66,3 +66,9 @@ def test_a_benchmark_that_was_measured_needs_no_hub_again(run, monkeypatch):
     assert measured(run, "lambada") == report
     with pytest.raises(ConnectionError, match="can't be reached"):
         measured(run, "wikitext-2")
+
+
+def test_what_is_nothing_to_be_scored_on_is_told_with_what_is(run, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"lambda is neither a prepared folder .* nor one of wikitext-2, "):
+        evaluate_on(run, "lambda")
+    assert not (run.folder / "reports").exists()
