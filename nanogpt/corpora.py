@@ -9,6 +9,7 @@ No source holds its text in memory; a document is read, handed on and forgotten.
 """
 
 import contextlib
+import glob
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ def open_corpus(source: str, limit: int | None = None, seed: int = 0, text_field
         return Corpus(recipe, in_batches(lambda: map(Document, islice(pydocs(), limit))))
     if source == "stories":
         count = limit or 20_000
-        recipe = {"source": source, "limit": count, "seed": seed}
+        recipe = {"source": source, "limit": count, "story_seed": seed}
         return Corpus(recipe, in_batches(lambda: (Document(*story) for story in stories(seed, count))), total=count)
     if source in HUB_ROWS:
         total = OPENWEBTEXT_DOCUMENTS if source == "openwebtext" else limit
@@ -93,6 +94,7 @@ def open_corpus(source: str, limit: int | None = None, seed: int = 0, text_field
     size = sum(file.stat().st_size for file in files)
     newest = max(file.stat().st_mtime_ns for file in files)
     recipe = {"source": str(source), "files": len(files), "bytes": size, "newest": newest, "limit": limit}
+    recipe["text_field"] = text_field
     if files[0].suffix == ".txt" and len(files) == 1:
         return Corpus(recipe, in_batches(lambda: islice(_text_blocks(files[0]), limit)), size=size)
     return Corpus(recipe, _file_rows(files, text_field, limit), size=size)
@@ -233,7 +235,7 @@ def _stream_files(files: list[Path], sample_by: str = "document") -> "datasets.I
     datasets.logging.set_verbosity(logging.CRITICAL)  # a file that can't be read is told once, by us
     kind = FILE_TYPES[files[0].suffix]
     options = {"sample_by": sample_by} if kind == "text" else {}
-    names = [str(file) for file in files]
+    names = [glob.escape(str(file)) for file in files]  # they are taken for patterns
     rows = datasets.load_dataset(kind, data_files={"train": names}, split="train", streaming=True, **options)
     return rows.reshard() if kind == "parquet" else rows  # row group by row group: a whole file may be read ahead
 

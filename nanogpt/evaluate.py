@@ -21,7 +21,7 @@ import torch
 from nanogpt.baselines import fit_baselines
 from nanogpt.checkpoint import write_whole
 from nanogpt.data import TokenData
-from nanogpt.runs import Run, newest_checkpoint
+from nanogpt.runs import Run
 from nanogpt.scoring import bootstrap_interval, check_context_length, describe_windows, document_sums, token_nll
 from nanogpt.tokenizer import tokenizer_hash
 
@@ -90,12 +90,6 @@ def scoring_settings(run: Run, settings: Settings) -> dict:
     }
 
 
-def weights_hash(run: Run) -> str:
-    """SHA-256 of the checkpoint's weights."""
-    state = json.loads((newest_checkpoint(run.folder) / "state.json").read_text())
-    return state["sha256"]["model.safetensors"]
-
-
 def about(run: Run, settings: Settings, seconds: float, tokens_scored: int) -> dict:
     """The fields of a Report that follow from the run and its settings."""
     tokenizer = run.tokenizer
@@ -108,7 +102,7 @@ def about(run: Run, settings: Settings, seconds: float, tokens_scored: int) -> d
         "config": dataclasses.asdict(run.config.model),
         "parameters": run.model.parameter_count(),
         "step": run.step,
-        "weights_sha256": weights_hash(run),
+        "weights_sha256": run.weights_sha256,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "device": str(run.model.lm_head.weight.device),
         "seconds": seconds,

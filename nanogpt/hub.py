@@ -5,7 +5,9 @@ goes wrong out there comes back as an OSError of one sentence.
 """
 
 import contextlib
+import errno
 import hashlib
+import http.client
 import os
 import re
 import urllib.error
@@ -21,6 +23,7 @@ ANSWER_WITHIN = 5.0  # seconds that a hub may take to say that it is there
 CONVERTED = "refs/convert/parquet"  # the branch on which the hub keeps plain files of every data set
 READ_AGAIN = 3  # times that a broken connection is taken up again, READ_PAUSE seconds apart
 READ_PAUSE = 1.0
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # what a learner does is nobody else's business
 
@@ -34,12 +37,12 @@ def is_reachable() -> bool:
     """Whether the hub answers at all; False at once where HF_HUB_OFFLINE says so."""
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "on", "true", "yes"):
         return False
-    request = urllib.request.Request(hub_address(), method="HEAD", headers={"User-Agent": "nanogpt"})
     try:
+        request = urllib.request.Request(hub_address(), method="HEAD", headers={"User-Agent": "nanogpt"})
         urllib.request.urlopen(request, timeout=ANSWER_WITHIN).close()
     except urllib.error.HTTPError:
         return True  # it answered, if only to say no to this page
-    except OSError:
+    except (OSError, http.client.HTTPException, ValueError):  # ValueError: the address is none
         return False
     return True
 
@@ -80,7 +83,7 @@ def download(repo: str, filename: str) -> Path:
     here = is_reachable()
     with errors_in_a_sentence(repo, filename):
         path = Path(hf_hub_download(repo, filename, local_files_only=not here))
-        _require_hash(path, repo, filename)
+    _require_hash(path, repo, filename)
     return path
 
 
@@ -129,6 +132,8 @@ def errors_in_a_sentence(repo: str, filename: str | None = None) -> Iterator[Non
     except FileNotFoundError as error:  # how `datasets` says the same
         raise FileNotFoundError(f"the hub at {hub_address()} has no {what} with plain files; check it there") from error
     except Exception as error:  # theirs are of many kinds: of httpx, fsspec, pyarrow and their own
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise  # the system's own sentence says it better
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConnectionError(
             f"{what} could not be read from the hub ({reason}); run the same command again, and it goes on from there"

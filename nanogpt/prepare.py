@@ -63,7 +63,8 @@ def prepare(
     partial = out.with_name(out.name + ".partial")
     if not 0 < val_share < 1:
         raise ValueError(f"val_share={val_share} is not a share between 0 and 1; 0.1 holds out a tenth")
-    recipe = {**corpus.recipe, "tokenizer": tokenizer, "val_share": val_share, "seed": seed, "shuffle": shuffle}
+    kind = tokenizer_hash(load_tokenizer(tokenizer)) if Path(tokenizer).is_file() else tokenizer
+    recipe = {**corpus.recipe, "tokenizer": kind, "val_share": val_share, "seed": seed, "shuffle": shuffle}
     if (out / "meta.json").exists():
         data = TokenData(out)
         if {"shuffle": False, **data.meta["recipe"]} == recipe:

@@ -8,9 +8,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from nanogpt.benchmarks import LAMBADA
 from nanogpt.checkpoint import write_whole
 from nanogpt.data import TokenData
-from nanogpt.evaluate import Report, Settings, evaluate_run, scoring_settings, weights_hash
+from nanogpt.evaluate import Report, Settings, evaluate_run, scoring_settings
 from nanogpt.quality import PROMPTS, SAMPLING, evaluate_samples
 from nanogpt.runs import Run
 from nanogpt.zeroshot import ZERO_SHOT
@@ -27,7 +28,7 @@ def evaluate_on(
     Raises FileNotFoundError for what is none of these, and what `evaluate_run`, `evaluate_wikitext`,
     `evaluate_lambada` and `evaluate_samples` raise.
     """
-    settings = settings or Settings()
+    settings = _relevant(on, settings)
     if on is not None and str(on) not in TASKS and not (Path(on) / "meta.json").exists():
         raise FileNotFoundError(
             f"{on} is neither a prepared folder (it has no meta.json) nor one of {', '.join(TASKS)}; correct its name"
@@ -47,19 +48,27 @@ def evaluate_on(
 
 def measured(run: Run, on: str | Path, settings: Settings | None = None, max_new_tokens: int = 256) -> dict:
     """What `evaluate_on` would report, as JSON-able values; taken from the kept report where there is one."""
-    settings = settings or Settings()
+    settings = _relevant(on, settings)
     try:
         return json.loads(_place(run, on, settings, max_new_tokens).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return json.loads(evaluate_on(run, on, settings, max_new_tokens).to_json())
 
 
+def _relevant(on: str | Path | None, settings: Settings | None) -> Settings:
+    """The settings without those that decide about nothing there: samples know a limit alone, LAMBADA no stride."""
+    settings = settings or Settings()
+    if str(on) == "samples":
+        return Settings(limit=settings.limit)
+    return dataclasses.replace(settings, stride=None) if str(on) in LAMBADA else settings
+
+
 def _place(run: Run, on: str | Path, settings: Settings, max_new_tokens: int) -> Path:
     """Where a report is kept, named by a hash of all that decides about it."""
     task = str(on) if str(on) in TASKS else "text"
-    said = {"format": FORMAT, "task": task, "weights": weights_hash(run), **scoring_settings(run, settings)}
-    if task == "text":
-        said["text"] = TokenData(on).meta["splits"]["val"]["sha256"]
+    said = {"format": FORMAT, "task": task, "weights": run.weights_sha256, **scoring_settings(run, settings)}
+    if task == "text":  # whose training part the baselines are fitted on
+        said["text"] = [Path(on).name, *(part["sha256"] for part in TokenData(on).meta["splits"].values())]
     elif task == "samples":
         said["samples"] = [PROMPTS, dataclasses.asdict(SAMPLING), max_new_tokens]
     key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]

@@ -138,6 +138,8 @@ class Run:
     model: GPT
     tokenizer: "tiktoken.Encoding"
     step: int
+    weights_sha256: str
+    """Of the file that the model's weights were read from."""
 
 
 def read_config(run: Path) -> tuple[RunConfig, dict]:
@@ -186,7 +188,8 @@ def load_run(run: str | Path, device: torch.device | str = "cpu") -> Run:
     tensors, _, state = load_checkpoint(folder, with_optimizer=False)
     model = empty_model(config.model)
     set_model_tensors(model, tensors, folder)
-    return Run(run, config, origin, model.to(device).eval(), load_tokenizer(run / "tokenizer.json"), state["step"])
+    model, tokenizer = model.to(device).eval(), load_tokenizer(run / "tokenizer.json")
+    return Run(run, config, origin, model, tokenizer, state["step"], state["sha256"]["model.safetensors"])
 
 
 def read_metrics(run: str | Path) -> list[dict]:

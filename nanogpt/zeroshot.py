@@ -161,11 +161,17 @@ def score_last_words(run: Run, passages: list[str], settings: Settings) -> tuple
     """Of each passage's last word the summed nll in nats, its tokens, and whether it was guessed, all (D,).
 
     A passage begins with its own first token, with no end-of-text before it; one longer than the context
-    loses its beginning.
+    loses its beginning. Raises ValueError for a last word that is longer than that by itself.
     """
     pairs = [_encode_pair(run.tokenizer, *split_last_word(passage)) for passage in passages]
     inputs, targets, starts = _side_by_side([context + word for context, word in pairs], run.tokenizer.eot_token)
     T = check_context_length(run.model, settings.context_length)
+    longest = max(len(word) for _, word in pairs)
+    if longest > T:
+        raise ValueError(
+            f"a last word has {longest} tokens and the context {T}, so it can't be read whole; "
+            "choose a larger --context-length"
+        )
     windows = []
     for (context, word), start in zip(pairs, starts, strict=True):
         end = start + len(context) + len(word)

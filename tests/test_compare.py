@@ -44,7 +44,9 @@ def test_offline_what_is_here_is_measured_and_the_rest_is_said_in_a_line(folder,
     assert kinds[0] == ("runs/first", "measured")
     assert {kind for model, kind in kinds if model.startswith("gpt2")} == {"published"}
     (rest,) = [note for note in said["notes"] if "could not be measured" in note]
-    assert rest.startswith("gpt2, gpt2-xl, wikitext-2, lambada could not be measured, as the hub at http")
+    assert rest.startswith(
+        "gpt2, gpt2-xl, wikitext-2 of runs/first, lambada of runs/first could not be measured, as the hub at http"
+    )
     assert rest.endswith("Once online, the same command measures the rest.")
     assert len(said["claims"]) == 11
     printed = capsys.readouterr().out

@@ -139,3 +139,20 @@ def test_a_text_of_the_hub_is_opened_without_a_network_and_read_with_one():
         ConnectionError, match=r"Skylion007/openwebtext is on the hub, and .* can't be reached from here"
     ):
         next(iter(corpus))
+
+
+@pytest.mark.parametrize("name", ["notes [1].txt", "a[1].jsonl", "what?*.txt"])
+def test_a_name_that_looks_like_a_pattern_is_a_name(name, tmp_path):
+    content = {".txt": "own text", ".jsonl": '{"text": "own text"}'}
+    (tmp_path / "notes 1.txt").write_text("another file")
+    (tmp_path / "a1.jsonl").write_text('{"text": "another file"}')
+    path = tmp_path / name
+    path.write_text(content[path.suffix])
+    assert [text.strip() for text in texts(path)] == ["own text"]
+
+
+def test_what_decides_about_the_text_is_in_the_recipe(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"title": "one", "body": "two"}')
+    title, body = (open_corpus(str(tmp_path), text_field=field) for field in ("title", "body"))
+    assert title.recipe != body.recipe
+    assert open_corpus("stories", seed=1).recipe != open_corpus("stories", seed=2).recipe

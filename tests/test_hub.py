@@ -1,5 +1,6 @@
 """The hub's own clients against a hub on this machine: what `nanogpt` says when it answers, and when it doesn't."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from test_zeroshot import lambada_shaped
 
 from nanogpt.config import ModelConfig
 from nanogpt.corpora import open_corpus
+from nanogpt.hub import errors_in_a_sentence, is_reachable
 from nanogpt.prepare import prepare
 
 OPENWEBTEXT = ("datasets", "Skylion007/openwebtext")
@@ -144,12 +146,27 @@ def test_a_model_that_cannot_be_had_is_named_and_nothing_is_left(hub, tmp_path, 
     assert "has no model.safetensors of openai-community/gpt2" in refused()
     put_gpt2(hub, checkpoint)
     hub.wrong_hash = {"model.safetensors"}
-    assert "did not arrive as the hub announced it (SHA-256 differs) and was thrown away" in refused()
+    said = refused()
+    assert "did not arrive as the hub announced it (SHA-256 differs) and was thrown away" in said
+    assert said.count("run the same command again") == 1
     hub.wrong_hash, hub.cut = set(), {"model.safetensors": 1_000_000}
     assert "model.safetensors of openai-community/gpt2 could not be read from the hub" in refused(python=PATIENT)
     assert not (tmp_path / "runs").exists()
     hub.cut = {}
     assert hub.nanogpt(tmp_path, "import", "gpt2", "--out", "runs/gpt2").returncode == 0
+
+
+@pytest.mark.parametrize("address", ["http://hub:abc", "http://[::1", "hub.example", "http://127.0.0.1:9"])
+def test_an_address_that_is_none_is_a_hub_that_is_not_there(address, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert not is_reachable()
+
+
+def test_a_full_disk_is_not_taken_for_a_hub_that_is_away():
+    with pytest.raises(OSError, match="No space left") as raised, errors_in_a_sentence("some/repo"):
+        raise OSError(errno.ENOSPC, "No space left on device", "cache")
+    assert not isinstance(raised.value, ConnectionError)
 
 
 @pytest.mark.slow

@@ -130,6 +130,20 @@ def test_a_tokenizer_cannot_be_learnt_from_shuffled_documents(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_seed_or_another_tokenizer_in_the_same_place_is_another_recipe(tmp_path):
+    prepare(open_corpus("stories", limit=40, seed=1), tmp_path / "stories", "300")
+    with pytest.raises(FileExistsError, match="already holds something else"):
+        prepare(open_corpus("stories", limit=40, seed=2), tmp_path / "stories", "300")
+    one = prepare(corpus_of(*MANY), tmp_path / "one", "300")
+    two = prepare(corpus_of(*MANY), tmp_path / "two", "280")
+    file = tmp_path / "tokenizer.json"
+    file.write_bytes((one.folder / "tokenizer.json").read_bytes())
+    prepare(corpus_of(*MANY), tmp_path / "out", str(file))
+    file.write_bytes((two.folder / "tokenizer.json").read_bytes())
+    with pytest.raises(FileExistsError, match="already holds something else"):
+        prepare(corpus_of(*MANY), tmp_path / "out", str(file))
+
+
 class Interrupted(OSError):
     pass
 

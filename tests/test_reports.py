@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -36,8 +37,14 @@ def test_other_weights_are_measured_anew(run, story_data, monkeypatch):
     said["sha256"]["model.safetensors"] = "0" * 64
     state.write_text(json.dumps(said))
     monkeypatch.setattr(nanogpt.reports, "evaluate_run", refuse)
+    assert measured(run, story_data.folder)  # the weights that were loaded, whatever was saved meanwhile
     with pytest.raises(AssertionError, match="measured before"):
-        measured(run, story_data.folder)
+        measured(dataclasses.replace(run, weights_sha256="0" * 64), story_data.folder)
+
+
+def test_settings_that_decide_about_nothing_are_not_told(run, monkeypatch):
+    said = measured(run, "samples", Settings(limit=1, context_length=16, precision="bfloat16"), max_new_tokens=5)
+    assert said["settings"] == {"context_length": 64, "stride": 64, "limit": 1, "precision": "float32"}
 
 
 def test_what_evaluate_makes_is_kept_too(run, story_data, monkeypatch):

@@ -161,6 +161,8 @@ def test_what_cannot_be_scored_is_told(gpt2_run):
         evaluate_lambada(gpt2_run, "lambada", passages=["two words", "alone"])
     with pytest.raises(ValueError, match="context_length=65 is not between 1 and the model's 64"):
         evaluate_lambada(gpt2_run, "lambada", Settings(context_length=65), ["two words"])
+    with pytest.raises(ValueError, match="a last word has 5 tokens and the context 3"):
+        evaluate_lambada(gpt2_run, "lambada", Settings(context_length=3), ["one antidisestablishmentarianism"])
 
 
 def test_the_accuracy_is_a_share_with_an_interval(gpt2_run):

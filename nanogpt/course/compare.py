@@ -15,7 +15,7 @@ from nanogpt.course.tiers import workspace
 from nanogpt.data import TokenData
 from nanogpt.evaluate import Settings
 from nanogpt.gpt2 import HUB, import_checkpoint
-from nanogpt.hub import hub_address
+from nanogpt.hub import hub_address, is_reachable
 from nanogpt.reports import TASKS, measured
 from nanogpt.runs import Run, load_run, read_config, read_metrics
 from nanogpt.tokenizer import tokenizer_hash
@@ -39,13 +39,12 @@ def gather(
     """
     for folder in (on, *(what for what in also if what not in TASKS)):
         TokenData(folder)  # refuses, before the long work begins, what is neither a task nor a folder
-    places, missing = {}, []
+    places, missing = {}, {}
     for name in names:
-        place = _place(name, say)
-        if place:
-            places[name] = place
-        else:
-            missing.append(name)
+        try:
+            places[name] = _place(name, say)
+        except ConnectionError as error:
+            missing[name] = error
     contexts = {name: read_config(place)[0].model.context_length for name, place in places.items()}
     entries = []
     for name, place in places.items():
@@ -55,18 +54,18 @@ def gather(
             for context_length in sorted({min(contexts.values()), contexts[name]}):
                 say(f"{name}: held-out text of {folder}, at a context of {context_length}")
                 reports.append(measured(run, folder, dataclasses.replace(settings, context_length=context_length)))
-        for task in (what for what in also if what in TASKS and what not in missing):
+        for task in (what for what in also if what in TASKS):
             say(f"{name}: {task}")
             try:
                 reports.append(measured(run, task, settings, max_new_tokens))
-            except ConnectionError:
-                missing.append(task)
+            except ConnectionError as error:
+                missing[f"{task} of {name}"] = error
         entries.append(_entry(name, run, reports))
     return entries, [_out_of_reach(missing)] if missing else []
 
 
-def _place(name: str, say: Callable[[str], None]) -> Path | None:
-    """The run folder behind a name; GPT-2 is imported where it wasn't. None where the hub has to be there and isn't."""
+def _place(name: str, say: Callable[[str], None]) -> Path:
+    """The run folder behind a name; GPT-2 is imported where it wasn't. ConnectionError where the hub isn't there."""
     if (Path(name) / "config.json").exists():
         return Path(name)
     if name not in HUB:
@@ -76,18 +75,19 @@ def _place(name: str, say: Callable[[str], None]) -> Path | None:
     place = workspace() / "runs" / name
     if (place / "config.json").exists():
         return place
-    try:
-        say(f"{name}: asking the hub for it, to import it into {place}")
-        import_checkpoint(name, place)
-    except ConnectionError:
-        return None
+    say(f"{name}: asking the hub for it, to import it into {place}")
+    import_checkpoint(name, place)
     return place
 
 
-def _out_of_reach(missing: list[str]) -> str:
+def _out_of_reach(missing: dict[str, ConnectionError]) -> str:
+    """One line for all that the hub would have brought."""
+    why = f"the hub at {hub_address()} can't be reached"
+    if is_reachable():
+        why = f"the hub is there but did not deliver ({next(iter(missing.values()))})"
     return (
-        f"{', '.join(missing)} could not be measured, as the hub at {hub_address()} can't be reached; what is "
-        "published stands in. Once online, the same command measures the rest."
+        f"{', '.join(missing)} could not be measured, as {why}; what is published stands in. "
+        "Once online, the same command measures the rest."
     )
 
 
