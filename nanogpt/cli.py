@@ -256,7 +256,7 @@ def main(args: list[str] | None = None) -> None:
                 COMMANDS, prog="nanogpt", description="Build a GPT, train it, judge it by measurement.", args=args
             )
     except KeyboardInterrupt:
-        print("nanogpt: stopped; the same command starts it again", file=sys.stderr)
+        print("nanogpt: stopped", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # whoever read the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -55,7 +55,7 @@ def prepare(
     768 suits a text of a few megabytes: a small head, and tokens that are seen often enough to be learnt.
     shuffle: put the documents in random order as nanoGPT does; with "gpt2", a share of 0.0005 and the
     usual seed the shards are then byte for byte what its own recipe writes.
-    Memory does not grow with the text, but for 40 bytes a document. Stopped in any way, it goes on
+    Memory grows with the number of documents alone, by some tens of bytes each. Stopped in any way, it goes on
     when it is called again; a folder that was prepared from the same source in the same way is kept.
     Raises ValueError for an unusable corpus and FileExistsError for a folder that holds something else.
     """
