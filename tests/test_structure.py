@@ -20,8 +20,8 @@ ENGINE = (
     "reports parallel train finetune scaling"
 ).split()
 COURSE = (
-    "tiers claims published progress entries rows evidence verdicts plots comparison_plot page report compare check "
-    "widgets classroom notebooks doctor lab"
+    "tiers ready claims published progress entries rows evidence verdicts plots comparison_plot page report compare "
+    "check widgets classroom notebooks doctor lab"
 ).split()
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from matplotlib.transforms import Bbox
 
 from nanogpt.course.entries import GPT2_TOKENIZER, OPENWEBTEXT
-from nanogpt.course.plots import BLUE, DPI, GREY, INK, ORANGE
+from nanogpt.course.plots.canvas import BLUE, DPI, GREY, INK, ORANGE
 from nanogpt.course.rows import MEASURED, PUBLISHED, Row
 
 FILLED = ("o", "s", "^", "v", "P")  # a shape for each measured context, in order of appearance

@@ -3,12 +3,13 @@
     python -m nanogpt.course.notebooks notebooks/00_start.ipynb ...
 
 Each notebook's metadata then holds a hash of its sources, by which a test tells outputs that are out
-of date, and the seconds that it took; its first picture is kept in notebooks/images/ for pages that
-point to it.
+of date, and the seconds that it took, which its first cell says too; its first picture is kept in
+notebooks/images/ for pages that point to it. Notebooks named together share a workspace, as in one sitting.
 """
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ KEPT_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+TIME_SAID = re.compile(r"(?<=\*Time: )\d+(?= seconds at the laptop tier)")
 
 
 def source_hash(notebook: NotebookNode) -> str:
@@ -30,20 +32,21 @@ def source_hash(notebook: NotebookNode) -> str:
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()
 
 
-def refresh(path: Path) -> float:
-    """Run a notebook in a fresh kernel and workspace and store its outputs. Returns the seconds it took."""
+def refresh(path: Path, home: str) -> int:
+    """Run a notebook in a fresh kernel with the workspace `home` and store its outputs. Returns its seconds."""
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as home:
-        environment = {"NANOGPT_HOME": home, "NANOGPT_TIER": "laptop", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
-        client = NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}})
-        start = time.monotonic()
-        client.execute(env=os.environ | environment)
-        seconds = time.monotonic() - start
+    environment = {"NANOGPT_HOME": home, "NANOGPT_TIER": "laptop", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+    client = NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}})
+    start = time.monotonic()
+    client.execute(env=os.environ | environment)
+    seconds = round(time.monotonic() - start)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    stamp = {"source_sha256": source_hash(notebook), "tier": "laptop", "seconds": round(seconds)}
+        if cell.cell_type == "markdown":
+            cell.source = TIME_SAID.sub(str(seconds), cell.source)
+    stamp = {"source_sha256": source_hash(notebook), "tier": "laptop", "seconds": seconds}
     notebook.metadata = nbformat.from_dict(KEPT_METADATA | {"nanogpt": stamp})
     nbformat.write(notebook, path)
     (path.parent / "images").mkdir(exist_ok=True)
@@ -58,5 +61,9 @@ def first_picture(notebook: NotebookNode) -> bytes:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        sys.stdout.write(f"{name}: {refresh(Path(name)):.0f} s\n")
+    with tempfile.TemporaryDirectory() as home:  # one sitting: a chapter finds what the ones before it made
+        total = 0
+        for name in sys.argv[1:]:
+            total += (seconds := refresh(Path(name), home))
+            sys.stdout.write(f"{name}: {seconds} s\n")
+        sys.stdout.write(f"together: {total / 60:.1f} min\n")
