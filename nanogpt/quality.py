@@ -1,13 +1,14 @@
 """What a model writes, measured: how varied it is, how much it repeats, how soon it runs in a loop.
 
-Counted in words, not tokens, so that models with other tokenizers compare; always the same prompts,
-settings and seed. These figures say nothing about truth or sense: read the samples as well.
+Counted in words, not tokens, so that models with other tokenizers compare; always the same prompts, settings and
+seeds. Each prompt has a seed of its own: with one for all the same dice would fall in every sample, and they would
+grow alike. These figures say nothing about truth or sense: read the samples as well.
 """
 
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -25,7 +26,7 @@ PROMPTS = (
     "She opened the letter and",
     "To cook a good soup, you",
 )
-SAMPLING = Sampling(temperature=0.8, top_k=200, seed=1337)  # nanoGPT's usual temperature, top-k and seed
+SAMPLING = Sampling(temperature=0.8, top_k=200, seed=1337)  # nanoGPT's usual temperature, top-k and first seed
 LONGEST_LOOP = 50  # words in a phrase that is looked for in a loop
 TURNS = 3  # times that a phrase must stand in a row to be a loop
 
@@ -66,8 +67,9 @@ def evaluate_samples(run: Run, settings: Settings | None = None, max_new_tokens:
     settings = settings or Settings()
     prompts, texts = PROMPTS[: settings.limit], []
     clock = time.perf_counter()
-    for prompt in prompts:
-        texts.append("".join(generate_text(run.model, run.tokenizer, prompt, max_new_tokens, SAMPLING)))
+    for i, prompt in enumerate(prompts):
+        sampling = replace(SAMPLING, seed=SAMPLING.seed + i)
+        texts.append("".join(generate_text(run.model, run.tokenizer, prompt, max_new_tokens, sampling)))
     seconds = time.perf_counter() - clock
     words = [text.split() for text in texts]
     n_tokens = sum(len(run.tokenizer.encode_ordinary(text)) for text in texts)
@@ -75,7 +77,7 @@ def evaluate_samples(run: Run, settings: Settings | None = None, max_new_tokens:
         **about(run, settings, seconds, n_tokens),
         task="samples",
         protocol=f"{len(prompts)} prompts, up to {max_new_tokens} tokens each, temperature {SAMPLING.temperature}, "
-        f"top-k {SAMPLING.top_k}, seed {SAMPLING.seed}",
+        f"top-k {SAMPLING.top_k}, seeds from {SAMPLING.seed} on",
         text="samples",
         source="samples",
         text_sha256=hashlib.sha256("\0".join(prompts).encode()).hexdigest(),

@@ -17,7 +17,7 @@ from nanogpt.runs import Run
 from nanogpt.zeroshot import ZERO_SHOT
 
 TASKS = (*ZERO_SHOT, "samples")  # besides the folders that were prepared
-FORMAT = 1  # changes when reports of before should be made again
+FORMAT = 2  # changes when reports of before should be made again
 
 
 def evaluate_on(
