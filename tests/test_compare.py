@@ -14,6 +14,7 @@ from test_cli import nanogpt, refusal
 from test_zeroshot import lambada_shaped
 
 from nanogpt.config import ModelConfig
+from nanogpt.course.compare import short_name
 
 FILES = {"report.json", "report.csv", "perplexity.png", "perplexity.svg", "report.html"}
 
@@ -130,3 +131,10 @@ def test_with_a_hub_gpt2_is_imported_scored_beside_our_run_and_remembered(folder
     with (folder / "report" / "report.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["model"] for row in table] == [row["model"] for row in said["rows"]]
+
+
+def test_a_run_in_the_workspace_is_called_by_its_place_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
+    assert short_name(str(tmp_path / "runs" / "first")) == "runs/first"
+    assert short_name("runs/first") == "runs/first"
+    assert short_name("/elsewhere/first") == "/elsewhere/first"

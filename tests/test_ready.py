@@ -24,7 +24,7 @@ def test_a_run_is_trained_where_there_is_none_and_found_where_there_is_one():
     assert "trained now for 40 steps" in said
     assert load_run(run).step == 40
     again, said = ready_run()
-    assert (again, said) == (run, "your run from before, runs/quick")
+    assert (again, said) == (run, "runs/quick, from before")
 
 
 def test_the_longer_trainings_of_earlier_chapters_come_first():

@@ -10,14 +10,14 @@ import pytest
 from invented import OWN, first_run, gpt2, lambada_report, note_run, samples_report, text_report, wikitext_report
 from matplotlib.container import ErrorbarContainer
 
-from nanogpt.course.comparison_plot import (
+from nanogpt.course.page import STYLE
+from nanogpt.course.plots.evaluate import (
     describe_perplexity_by_parameters,
     interval,
     panels,
     plot_perplexity_by_parameters,
     short_count,
 )
-from nanogpt.course.page import STYLE
 from nanogpt.course.published import read_published
 from nanogpt.course.report import write_report
 from nanogpt.course.rows import benchmark_rows, comparison_rows

@@ -20,7 +20,7 @@ ENGINE = (
     "reports parallel train finetune scaling"
 ).split()
 COURSE = (
-    "tiers ready claims published progress entries rows evidence verdicts plots comparison_plot page report compare "
+    "tiers ready claims published progress entries rows evidence verdicts plots page report compare "
     "check widgets classroom notebooks doctor lab"
 ).split()
 

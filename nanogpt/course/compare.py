@@ -95,7 +95,7 @@ def _entry(name: str, run: Run, reports: list[dict]) -> Entry:
     trained_here = "preset" in run.origin
     imported = run.origin.get("imported", {}).get("source", "")
     return Entry(
-        name=next((gpt2 for gpt2, repo in HUB.items() if repo == imported), name),
+        name=next((gpt2 for gpt2, repo in HUB.items() if repo == imported), short_name(name)),
         parameters=run.model.parameter_count(),
         parameters_without_positions=run.model.parameter_count(positions=False),
         context_length=run.config.model.context_length,
@@ -107,6 +107,12 @@ def _entry(name: str, run: Run, reports: list[dict]) -> Entry:
         data_source=_source(run.origin["data"]) if trained_here else None,
         reports=reports,
     )
+
+
+def short_name(name: str) -> str:
+    """A run by its place in the workspace, runs/first, where it is in there; else as it was called."""
+    place, home = Path(name), workspace()
+    return place.relative_to(home).as_posix() if place.is_absolute() and place.is_relative_to(home) else name
 
 
 def _training(run: Run) -> dict:

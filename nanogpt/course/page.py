@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nanogpt.course.comparison_plot import short_count
 from nanogpt.course.entries import Entry
+from nanogpt.course.plots.evaluate import short_count
 from nanogpt.course.rows import MEASURED, PUBLISHED, BenchmarkRow, Row
 from nanogpt.course.verdicts import Verdict
 

@@ -25,7 +25,7 @@ def ready_run() -> tuple[Path, str]:
     """A trained run, the newest of chapter 08's, else of chapter 00's, else one trained now; and which it is."""
     found = _newest_run()
     if found:
-        return found, f"your run from before, runs/{found.name}"
+        return found, f"runs/{found.name}, from before"
     name = pick(smoke="smoke", laptop="laptop", gpu="laptop")
     preset = PRESETS[name]
     steps = pick(smoke=preset.train.n_steps, laptop=500, gpu=preset.train.n_steps)
@@ -34,7 +34,7 @@ def ready_run() -> tuple[Path, str]:
     start_run(run, config, ready_data().folder, name)
     for _ in training_steps(run):
         pass
-    return run, f"no run of chapter 00 or 08 is here, so one was trained now for {steps} steps: runs/{run.name}"
+    return run, f"runs/{run.name}, trained now for {steps} steps, as no run of chapter 00 or 08 is here"
 
 
 def _newest_run() -> Path | None:

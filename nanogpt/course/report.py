@@ -11,10 +11,10 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from nanogpt.checkpoint import write_whole
-from nanogpt.course.comparison_plot import describe_perplexity_by_parameters, plot_perplexity_by_parameters
 from nanogpt.course.entries import Entry, first_report
 from nanogpt.course.evidence import joined
 from nanogpt.course.page import render_page
+from nanogpt.course.plots.evaluate import describe_perplexity_by_parameters, plot_perplexity_by_parameters
 from nanogpt.course.published import read_published
 from nanogpt.course.rows import Row, benchmark_rows, comparison_rows
 from nanogpt.course.verdicts import Verdict, judge

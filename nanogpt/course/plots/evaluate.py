@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from matplotlib.transforms import Bbox
 
 from nanogpt.course.entries import GPT2_TOKENIZER, OPENWEBTEXT
-from nanogpt.course.plots.canvas import BLUE, DPI, GREY, INK, ORANGE
+from nanogpt.course.plots.canvas import BLUE, DPI, GREY, INK, ORANGE, new_axes
 from nanogpt.course.rows import MEASURED, PUBLISHED, Row
 
 FILLED = ("o", "s", "^", "v", "P")  # a shape for each measured context, in order of appearance
@@ -234,3 +234,66 @@ def _in_words(row: Row, value: str) -> str:
         return words
     low, high = interval(row, value)
     return f"{words} ({low:.4g} to {high:.4g}) at context {row.context_length:,}"
+
+
+def plot_protocols(scores: dict[str, tuple[float, float, float]]) -> Axes:
+    """One model's token perplexity under several protocols, the first of which is the one to be held against.
+
+    scores: protocol -> (perplexity, low, high); low and high are the ends of an interval or of a range.
+    """
+    axes = new_axes(7.5, 0.5 * len(scores) + 1.2)
+    ours = next(iter(scores.values()))[0]
+    axes.axvline(ours, color=GREY, linewidth=1, linestyle=(0, (5, 3)))
+    for row, (value, low, high) in enumerate(scores.values()):
+        axes.errorbar(value, row, xerr=[[max(0, value - low)], [max(0, high - value)]], fmt="s" if row else "o",
+                      color=ORANGE if row else BLUE, markersize=7, capsize=5, elinewidth=1.3)  # fmt: skip
+        moved = f"{value:.2f}" + (f"  ({value / ours - 1:+.0%})" if row else "")
+        axes.annotate(moved, (max(high, value), row), xytext=(8, 0), textcoords="offset points", va="center",
+                      color=INK, fontweight="normal" if row else "bold")  # fmt: skip
+    axes.set_yticks(range(len(scores)), scores)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    low, high = min(low for _, low, _ in scores.values()), max(high for _, _, high in scores.values())
+    axes.set_xlim(low - 0.1 * (high - low), high + 0.35 * (high - low))
+    axes.set_xlabel("token perplexity of one and the same model (less looks better)")
+    return axes
+
+
+def describe_protocols(scores: dict[str, tuple[float, float, float]]) -> str:
+    """The protocols in words, each with what it does to the figure."""
+    (first, (ours, *_)), *others = scores.items()
+    said = ", ".join(f"{name} {value:.2f} ({value / ours - 1:+.0%})" for name, (value, _, _) in others)
+    return f"Dot chart of one model's token perplexity by protocol: {first} {ours:.2f}; {said}."
+
+
+def plot_by_position(losses: Sequence[float], average: float) -> Axes:
+    """Loss (nats per token) by the place in the window, (T,): means over stretches that double, log axis."""
+    axes = new_axes()
+    places, means = zip(*stretches(losses), strict=True)
+    axes.axhline(average, color=GREY, linewidth=1, linestyle=(0, (5, 3)))
+    axes.annotate(f"average {average:.2f}", (0, average), xycoords=("axes fraction", "data"), xytext=(4, -12),
+                  textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
+    axes.plot([(a + b) / 2 for a, b in places], means, color=BLUE, linewidth=1.8, marker="o", markersize=7)
+    for (a, b), mean in zip(places, means, strict=True):
+        axes.annotate(f"{mean:.2f}", ((a + b) / 2, mean), (4, 8), textcoords="offset points", color=INK, fontsize=9)
+    axes.set_xscale("log")
+    axes.set_xticks([(a + b) / 2 for a, b in places], [f"{a}" if a == b else f"{a}-{b}" for a, b in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="place in the window (log scale)", ylabel="loss (nats per token)", ymargin=0.18)
+    return axes
+
+
+def stretches(losses: Sequence[float]) -> list[tuple[tuple[int, int], float]]:
+    """Places 1, 2, 3-4, 5-8 and so on, each with the mean loss over them."""
+    found, first = [], 1
+    while first <= len(losses):
+        last = min(2 * first - 2 if first > 2 else first, len(losses))
+        found.append(((first, last), sum(losses[first - 1 : last]) / (last - first + 1)))
+        first = last + 1
+    return found
+
+
+def describe_by_position(losses: Sequence[float], average: float) -> str:
+    """The loss by place in words."""
+    said = ", ".join(f"{mean:.2f} at {a if a == b else f'{a}-{b}'}" for (a, b), mean in stretches(losses))
+    return f"Line chart of the loss in nats per token by the place in a window: {said}. The average is {average:.2f}."
