@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nanogpt.course.plots import pretrain
+from nanogpt.course.plots import pretrain, train
 
 METRICS = [{"step": i, "loss": 6.0 - 0.03 * i, "tokens_per_second": 1000.0} for i in range(50)]
 
@@ -17,7 +17,7 @@ def test_the_monitor_says_how_fast_it_goes_and_how_long_it_will_take():
 
 def test_a_live_monitor_draws_itself_in_one_place(monkeypatch):
     shown = []
-    monkeypatch.setattr(pretrain, "show", lambda axes, alt, display_id, update: shown.append((display_id, update)))
+    monkeypatch.setattr(train, "show", lambda axes, alt, display_id, update: shown.append((display_id, update)))
     monitor = pretrain.LiveMonitor({}, 50, 1000, 4000)
     for metrics in METRICS:
         monitor.add(metrics)

@@ -1,12 +1,11 @@
 """A long training watched and foreseen: the live monitor, speed by micro-batch, and what fills the memory."""
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from nanogpt.course.plots.canvas import BLUE, GREY, INK, ORANGE, new_axes, new_panels, show
+from nanogpt.course.plots.canvas import BLUE, GREY, INK, ORANGE, new_axes, new_panels
 from nanogpt.course.plots.train import LiveLoss, describe_loss, plot_loss, smooth
 
 HATCHES = ("", "///", "\\\\\\", "xx", "..")
@@ -57,12 +56,6 @@ class LiveMonitor(LiveLoss):
         """The monitor as it stands, and its words."""
         seen = self.metrics, self.baselines, *self.plan
         return plot_monitor(*seen), describe_monitor(*seen)
-
-    def draw(self) -> None:
-        """Draw now, in place of the last drawing."""
-        axes, words = self.picture()
-        show(axes, words, self.display_id, update=self.drawn is not None)
-        self.drawn = time.monotonic()
 
 
 def plot_throughput(speeds: dict[int, float], ceiling: float) -> Axes:
