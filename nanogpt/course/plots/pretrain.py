@@ -49,7 +49,7 @@ class LiveMonitor(LiveLoss):
     """The monitor while training runs: `add` each step's metrics, and it redraws every few seconds."""
 
     def __init__(self, baselines: dict[str, float], n_steps: int, tokens_per_step: int, ceiling: float):
-        super().__init__(baselines, every_seconds=5.0)
+        super().__init__(baselines, every_seconds=10.0)
         self.plan = n_steps, tokens_per_step, ceiling
 
     def picture(self) -> tuple[Axes, str]:
