@@ -1,7 +1,6 @@
 """The command line: `nanogpt --help`. It joins the engine and the course, and holds no logic of either."""
 
 import dataclasses
-import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tyro._errors import InstantiationFailure, ParseErrorEvent, on_parse_error
 from tyro.conf import Fixed, FlagCreatePairsOff, Positional, Suppress, arg
 
 from nanogpt.config import PRESETS, ModelConfig, RunConfig, TrainConfig
+from nanogpt.errors import sentence
 from nanogpt.evaluate import Settings
 from nanogpt.generate import Sampling
 
@@ -232,6 +232,17 @@ def doctor() -> None:
         print(finding)
 
 
+def progress() -> None:
+    """Show the ladder of chapters: bets placed, exercises passed. It reads your own progress.json and sends nothing."""
+    from nanogpt.course.ladder import ladder
+
+    print(ladder())
+
+
+def class_() -> None:
+    """What an instructor does with the exercises: `nanogpt class --help`."""
+
+
 def lab() -> int:
     """Open the course in JupyterLab, on its start page."""
     from nanogpt.course.lab import open_lab
@@ -240,7 +251,8 @@ def lab() -> int:
 
 
 COMMANDS = {
-    f.__name__.rstrip("_"): f for f in (lab, doctor, prepare, train, evaluate, sample, import_, export, compare)
+    f.__name__.rstrip("_"): f
+    for f in (lab, doctor, prepare, train, evaluate, sample, import_, export, compare, progress, class_)
 }
 
 
@@ -250,11 +262,15 @@ def main(args: list[str] | None = None) -> None:
     `python -X dev -m nanogpt ...` shows the traceback as well.
     """
     sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode still gets an answer
+    args = sys.argv[1:] if args is None else args
+    commands, prog, about = COMMANDS, "nanogpt", "Build a GPT, train it, judge it by measurement."
+    if args[:1] == ["class"]:
+        from nanogpt.course.classroom.commands import COMMANDS as commands
+
+        prog, about, args = "nanogpt class", class_.__doc__, args[1:]
     try:
         with on_parse_error(_refuse_setting):
-            code = tyro.extras.subcommand_cli_from_dict(
-                COMMANDS, prog="nanogpt", description="Build a GPT, train it, judge it by measurement.", args=args
-            )
+            code = tyro.extras.subcommand_cli_from_dict(commands, prog=prog, description=about, args=args)
     except KeyboardInterrupt:
         print("nanogpt: stopped", file=sys.stderr)
         code = 130
@@ -264,7 +280,7 @@ def main(args: list[str] | None = None) -> None:
     except (ValueError, FloatingPointError, OSError) as error:
         if sys.flags.dev_mode:
             raise
-        print(f"nanogpt: {_sentence(error)}", file=sys.stderr)
+        print(f"nanogpt: {sentence(error)}", file=sys.stderr)
         code = 2
     sys.exit(code)
 
@@ -273,18 +289,3 @@ def _refuse_setting(event: ParseErrorEvent) -> None:
     """Let a configuration that refuses its values say so in its own sentence, not in tyro's box."""
     if isinstance(event, InstantiationFailure):
         raise ValueError(event.message)
-
-
-def _sentence(error: Exception) -> str:
-    """One sentence for the user: our own messages as they are, the system's with a way out."""
-    if not isinstance(error, OSError) or error.errno is None:
-        return str(error)
-    advice = {
-        errno.ENOSPC: "the disk is full; free some space and run the same command again (a run: with --resume)",
-        errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
-        errno.EFBIG: "the file would be larger than this system allows; choose another place",
-        errno.EACCES: "there is no permission to write or read here; choose a folder of your own",
-        errno.EPERM: "there is no permission to write or read here; choose a folder of your own",
-        errno.EROFS: "this place is read-only; choose a folder of your own",
-    }
-    return f"{error.filename or 'writing'}: {advice.get(error.errno, error.strerror + '; check the path')}"

@@ -1,6 +1,7 @@
-"""What the learner predicted, in one JSON file of the learner's own. Nothing leaves the machine."""
+"""What the learner predicted and passed, in one JSON file of the learner's own. Nothing leaves the machine."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nanogpt.checkpoint import write_whole
@@ -49,13 +50,37 @@ def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
             raise ValueError(f"{claim}: the figure {guess[1]!r} is not a number; write a number or None")
     bets = read_predictions()
     bets |= {c: tuple(guess) for c, guess in predictions.items() if tuple(guess) != NO_BET or c not in bets}
-    kept = read_progress() | {"predictions": {c: list(guess) for c, guess in bets.items()}}
-    path = progress_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    _write(read_progress() | {"predictions": {c: list(guess) for c, guess in bets.items()}})
 
 
 def read_predictions() -> dict[str, tuple[str, float | None]]:
     """The predictions kept last, claim -> (answer, figure or None); empty if there are none."""
     return {claim: (answer, figure) for claim, (answer, figure) in read_progress().get("predictions", {}).items()}
+
+
+def note_check(chapter: str, item: str, passed: bool) -> None:
+    """Keep that an item was tried: when first, when it first passed, and how often it didn't."""
+    kept = read_progress()
+    checks = kept.setdefault("checks", {}).setdefault(chapter, {})
+    entry = checks.setdefault(item, {"first_tried": _now(), "failed": 0, "passed": None})
+    if passed:
+        entry["passed"] = entry["passed"] or _now()
+    else:
+        entry["failed"] += 1
+    _write(kept)
+
+
+def read_checks() -> dict[str, dict[str, dict]]:
+    """What was checked so far: chapter -> item -> {first_tried, failed, passed}; times are ISO 8601, or None."""
+    return read_progress().get("checks", {})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(kept: dict) -> None:
+    path = progress_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

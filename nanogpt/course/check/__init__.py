@@ -1,0 +1,83 @@
+"""Checks: `check.causal_mask(my_function)` says what is right, or what is not and where that may come from.
+
+One file a chapter, by its stem; each holds the chapter's items. Inputs are drawn from a seed, the right answers come
+from torch and the library, and usual mistakes are recognised by what they compute.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from nanogpt.course.check.item import Item, judge
+from nanogpt.course.check.speech import CheckFailed, NotAttempted
+from nanogpt.course.progress import note_check
+
+CHAPTERS = {
+    "tokenizer": "01_tokenizer", "perplexity": "02_perplexity", "attention": "03_attention", "block": "04_block",
+    "model": "05_model", "data": "06_data", "train": "07_train", "gpt2": "09_gpt2", "evaluate": "10_evaluate",
+    "generate": "11_generate",
+}  # fmt: skip
+
+__all__ = ["CHAPTERS", "CheckFailed", "Item", "NotAttempted", "is_there", "items", "judge", "or_reference"]
+
+
+class Passed(str):
+    """What a check says when an answer is right; a notebook shows it as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def is_there(stem: str) -> bool:
+    """Whether a chapter has checks."""
+    return importlib.util.find_spec(f"nanogpt.course.check.{stem}") is not None
+
+
+def items(stem: str) -> dict[str, Item]:
+    """The items of a chapter by name, in the order in which they build on one another."""
+    module = importlib.import_module(f"nanogpt.course.check.{stem}")
+    return {item.name: item for item in module.ITEMS}
+
+
+def __getattr__(name: str) -> Callable[..., Passed]:
+    """The check of the item called `name`: takes the answer, and a seed for other inputs."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    for stem, chapter in CHAPTERS.items():
+        item = items(stem).get(name) if is_there(stem) else None
+        if item:
+            return _checking(item, chapter)
+    raise AttributeError(f"there is no check called {name!r}; the exercise's page names them")
+
+
+def or_reference(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """The answer where it is right, else the course's own version: what follows can be worked on either way."""
+    name = answer.__name__
+    item = next((found[name] for stem in CHAPTERS if is_there(stem) and name in (found := items(stem))), None)
+    if item is None:
+        raise AttributeError(f"there is no check called {name!r}; the exercise's page names them")
+    try:
+        judge(item, answer)
+    except CheckFailed:
+        sys.stdout.write(f"{name} is not right yet: from here on the course's own stands in for it\n")
+        return item.reference
+    return answer
+
+
+def _checking(item: Item, chapter: str) -> Callable[..., Passed]:
+    def checked(answer: Any, seed: int = 0) -> Passed:
+        try:
+            said = judge(item, answer, seed)
+        except NotAttempted:
+            raise
+        except CheckFailed:
+            note_check(chapter, item.name, passed=False)
+            raise
+        note_check(chapter, item.name, passed=True)
+        return Passed(said)
+
+    checked.__name__ = checked.__qualname__ = item.name
+    checked.__doc__ = item.asked
+    return checked

@@ -1,0 +1,111 @@
+"""What becomes of a submission before it is run."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from nanogpt.course.classroom.assemble import LARGEST, assemble, make_master, read_submission
+
+STUB = "def f(x):\n    raise NotImplementedError('your code here')"
+
+
+def cell(source, name, **marks):
+    marks = {"grade_id": name, "schema_version": 3, "solution": False, "grade": False, "locked": True, **marks}
+    return new_code_cell(source, metadata={"nbgrader": marks})
+
+
+def answer(source, name="f"):
+    return cell(source, name, solution=True, locked=False)
+
+
+def sheet(*cells):
+    return new_notebook(cells=list(cells))
+
+
+MASTER = sheet(
+    new_markdown_cell("# f"),
+    cell("import math", "setup"),
+    answer(STUB),
+    cell("assert f(1) == 2\n### BEGIN HIDDEN TESTS\nassert f(2) == 3\n### END HIDDEN TESTS", "f_test", grade=True),
+    answer("def g(x):\n    raise NotImplementedError('your code here')", "g"),
+)
+
+
+def sources(notebook):
+    return [c.source for c in notebook.cells]
+
+
+def test_an_answer_is_put_into_the_masters_cell_and_the_tests_stay_the_masters():
+    handed_in = sheet(
+        answer("def f(x): return x + 1"), cell("assert True", "f_test", grade=True), answer("def g(x): ...", "g")
+    )
+    notebook, remarks = assemble(MASTER, handed_in)
+    assert sources(notebook)[1:4] == ["import math", "def f(x): return x + 1", MASTER.cells[3].source]
+    assert remarks == []
+
+
+def test_a_deleted_answer_is_its_stub_again_and_is_told():
+    notebook, remarks = assemble(MASTER, sheet(answer("def g(x): ...", "g")))
+    assert sources(notebook)[2] == STUB
+    assert remarks == ["the answer cell f is missing and counts as not attempted"]
+
+
+def test_a_split_answer_is_joined_and_a_doubled_one_is_taken_once():
+    split, remarks = assemble(
+        MASTER, sheet(answer("def f(x):"), answer("    return x + 1"), answer("def g(x): ...", "g"))
+    )
+    assert sources(split)[2] == "def f(x):\n    return x + 1"
+    assert remarks == ["the answer cell f is there 2 times; they were joined in their order"]
+    doubled, remarks = assemble(
+        MASTER, sheet(answer("def f(x): 1"), answer("def f(x): 1"), answer(STUB), answer("", "g"))
+    )
+    assert sources(doubled)[2] == "def f(x): 1"
+    assert remarks == []
+
+
+def test_cells_that_a_student_added_come_along_before_the_answer_they_stood_before():
+    helper = new_code_cell("def helper(x): return x + 1")
+    notebook, _ = assemble(MASTER, sheet(helper, answer("f = helper"), new_code_cell("  "), answer("g = f", "g")))
+    assert sources(notebook)[2:4] == ["def helper(x): return x + 1", "f = helper"]
+    assert len(notebook.cells) == len(MASTER.cells) + 1
+
+
+def test_odd_metadata_harms_nobody():
+    odd = new_code_cell("1")
+    odd["metadata"] = {"nbgrader": "yes"}
+    also = new_code_cell("2")
+    also["metadata"] = {"nbgrader": {"grade_id": 7}}
+    notebook, _ = assemble(MASTER, sheet(odd, also, answer("f = 1"), answer("g = 1", "g")))
+    assert sources(notebook)[2:5] == ["1", "2", "f = 1"]
+
+
+def test_the_master_is_left_as_it_was():
+    before = nbformat.writes(MASTER)
+    assemble(MASTER, sheet(answer("def f(x): return x + 1")))
+    assert nbformat.writes(MASTER) == before
+
+
+def test_the_master_has_the_solutions_tests_and_the_exercises_stubs():
+    solution = sheet(
+        answer("def f(x):\n    ### BEGIN SOLUTION\n    return x + 1\n    ### END SOLUTION"), MASTER.cells[3]
+    )
+    exercise = sheet(answer(STUB), cell("assert f(1) == 2", "f_test", grade=True))
+    assert sources(make_master(solution, exercise)) == [STUB, MASTER.cells[3].source]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff\xfe", b"{}", b"[1]", json.dumps({"cells": 3}).encode()])
+def test_what_is_no_notebook_is_told_in_a_sentence(tmp_path, content):
+    path = tmp_path / "attention.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"attention\.ipynb is not a notebook; hand in"):
+        read_submission(path)
+
+
+def test_a_notebook_of_100_mb_is_not_read(tmp_path):
+    path = tmp_path / "attention.ipynb"
+    with path.open("wb") as file:
+        file.truncate(LARGEST * 5)
+    with pytest.raises(ValueError, match="has 100 MB, more than the 20 that are read; hand it in without outputs"):
+        read_submission(path)

@@ -1,0 +1,169 @@
+"""How checks judge and speak, on an item made for it; the chapters' own items are tested by their answers."""
+
+import json
+
+import pytest
+import torch
+
+from nanogpt.course import check, progress
+from nanogpt.course.check.item import Item, judge
+from nanogpt.course.check.speech import CheckFailed, NotAttempted
+from nanogpt.course.check.values import difference, shown
+
+DOUBLE = Item(
+    "double",
+    "double(x): x (N,) -> (N,), twice as much",
+    lambda x: 2 * x,
+    lambda rng: [(torch.randn(rng.randrange(2, 6)),), (torch.tensor([3.0, 4.0]),)],
+    {"this squares instead of doubling": lambda x: x**2, "this is half of it": lambda x: x / 2},
+    gradient=True,
+)
+
+
+def complaint(answer, item=DOUBLE) -> str:
+    with pytest.raises(CheckFailed) as caught:
+        judge(item, answer)
+    return str(caught.value)
+
+
+def test_a_right_answer_is_told_what_was_checked():
+    said = judge(DOUBLE, lambda x: x + x)
+    assert said == "double: right on 2 inputs (type, shape, values, gradients, input left as it was)"
+
+
+def test_a_wrong_one_is_told_what_was_asked_given_returned_expected_and_how_much_agrees():
+    said = complaint(lambda x: x**2)
+    for part in ("asked for", "called with", "came back", "expected", "agree", "this squares instead of doubling"):
+        assert part in said
+    assert "it looks as if" not in complaint(lambda x: x + 1)
+
+
+def test_a_stub_is_not_attempted_and_nothing_else():
+    def stub(x):
+        raise NotImplementedError("your code here")
+
+    with pytest.raises(NotAttempted, match="double: not attempted"):
+        judge(DOUBLE, stub)
+
+
+def test_what_is_no_function_is_told_so():
+    assert "which is no function" in complaint(7)
+
+
+def test_a_missing_return_is_guessed():
+    assert "is there a return at the end?" in complaint(lambda x: None)
+
+
+def test_an_error_in_the_answer_is_told_with_its_line_and_without_a_traceback():
+    def broken(x):
+        return x @ torch.ones(99, 99)
+
+    said = complaint(broken)
+    assert "return x @ torch.ones(99, 99)" in said
+    assert "RuntimeError" in said
+    assert "Traceback" not in said
+
+
+def test_changing_the_input_in_place_is_noticed():
+    assert "changed in place" in complaint(lambda x: x.mul_(2))
+
+
+def test_float64_is_noticed_and_the_values_are_not_blamed():
+    assert "the values are right, but the type is float64, not float32" in complaint(lambda x: 2 * x.double())
+
+
+def test_a_lost_gradient_is_noticed():
+    assert "no gradient comes through" in complaint(lambda x: 2 * x.detach())
+
+
+def test_an_answer_that_changes_from_call_to_call_is_noticed():
+    calls = []
+
+    def forgetful(x):
+        calls.append(1)
+        return 2 * x if len(calls) % 2 else 3 * x
+
+    assert "answers differently" in complaint(forgetful)
+
+
+def test_the_same_seed_draws_the_same_inputs_and_another_one_others():
+    first, again, other = (DOUBLE.drawn(seed)[0][0] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert first.shape != other.shape or not torch.equal(first, other)
+
+
+def test_a_notebook_shows_the_report_and_no_traceback():
+    try:
+        judge(DOUBLE, lambda x: x)
+    except CheckFailed as error:
+        assert error._render_traceback_() == str(error).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "what"),
+    [
+        (torch.zeros(2, 3), torch.zeros(3, 2), "the shape is (2, 3), not (3, 2)"),
+        ([1.0, 2.0], torch.zeros(2), "a list came back, not a tensor"),
+        (torch.tensor([float("nan"), 0]), torch.zeros(2), "no numbers (nan or inf)"),
+        ((1.0, 2.0), (1.0, 3.0), "the number at place 1 is another"),
+        ((1.0,), (1.0, 3.0), "1 things came back, not 2"),
+        ({"a": 1}, {"a": 1, "b": 2}, "the keys are others: 'b' is on one side only"),
+        ("a", b"a", "the value is another"),
+        (True, 1.0, "a bool came back, not a number"),
+    ],
+)
+def test_a_difference_is_named(got, expected, what):
+    assert what in difference(got, expected, 1e-4, 1e-5).what
+
+
+def test_equal_values_do_not_differ():
+    for value in (torch.ones(2), [1, 2.5], ("a", b"b", None), {"x": torch.zeros(1)}, 3, float("nan")):
+        assert difference(value, value, 1e-4, 1e-5) is None
+
+
+def test_a_large_tensor_is_shown_by_its_beginning():
+    text = shown(torch.arange(100.0).view(2, 5, 10))
+    assert text.startswith("float32 (2, 5, 10), beginning with")
+    assert len(text.splitlines()) == 5
+
+
+def test_a_check_keeps_what_passed_and_how_often_it_did_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
+    with pytest.raises(CheckFailed):
+        check.causal_mask(lambda T: torch.ones(T, T).bool())
+    said = check.causal_mask(lambda T: torch.ones(T, T).tril().bool())
+    assert repr(said) == "causal_mask: right on 3 inputs (type, shape, values, input left as it was)"
+    kept = progress.read_checks()["03_attention"]["causal_mask"]
+    assert kept["failed"] == 1
+    assert kept["first_tried"] <= kept["passed"]
+    json.loads((tmp_path / "progress.json").read_text())
+
+
+def test_a_check_that_is_not_there_is_told_in_a_sentence():
+    with pytest.raises(AttributeError, match="there is no check called 'casual_mask'"):
+        _ = check.casual_mask
+
+
+def test_what_is_not_right_is_stood_in_for():
+    def causal_mask(T):
+        raise NotImplementedError
+
+    assert check.or_reference(causal_mask)(3).tolist() == torch.ones(3, 3).tril().bool().tolist()
+
+    def merge_heads(x):
+        return torch.cat(x.unbind(1), -1)
+
+    assert check.or_reference(merge_heads) is merge_heads
+
+
+def test_a_change_inside_a_container_is_noticed():
+    total = Item(
+        "total", "total(parts): a list of tensors -> their sum", sum, lambda rng: [([torch.ones(2), torch.ones(2)],)]
+    )
+
+    def greedy(parts):
+        parts.pop()
+        return torch.full((2,), 2.0)
+
+    assert "changed in place" in complaint(greedy, total)
+    assert "right on 1 inputs" in judge(total, lambda parts: torch.stack(parts).sum(0))
