@@ -8,9 +8,7 @@ from nanogpt.course import check
 from nanogpt.course.check.item import judge
 from nanogpt.course.check.speech import CheckFailed
 
-ITEMS = {
-    item.name: (stem, item) for stem in check.CHAPTERS if check.is_there(stem) for item in check.items(stem).values()
-}
+ITEMS = {item.name: (stem, item) for stem in check.CHAPTERS for item in check.items(stem).values()}
 # What says what is wrong, not merely that something is: a slip's sentence, or one of judge's own.
 NAMED = (
     "it looks as if", "stopped at", "changed in place", "no gradient comes", "answers differently", "is there a return",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from nanogpt.course.check import CHAPTERS, is_there, items
+from nanogpt.course.check import CHAPTERS, items
 from nanogpt.course.claims import CLAIMS
 from nanogpt.course.progress import read_checks, read_predictions
 
@@ -15,8 +15,6 @@ def ladder() -> str:
     lines = [f"{'00_start':14} {bets} of {len(CLAIMS)} bets placed"]
     kept = read_checks()
     for stem, chapter in CHAPTERS.items():
-        if not is_there(stem):
-            continue
         tried = kept.get(chapter, {})
         passed = [name for name in items(stem) if tried.get(name, {}).get("passed")]
         marks = "".join(DONE if name in passed else OPEN for name in items(stem))

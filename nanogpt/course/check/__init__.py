@@ -5,7 +5,6 @@ from torch and the library, and usual mistakes are recognised by what they compu
 """
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ CHAPTERS = {
     "generate": "11_generate",
 }  # fmt: skip
 
-__all__ = ["CHAPTERS", "CheckFailed", "Item", "NotAttempted", "is_there", "items", "judge", "or_reference"]
+__all__ = ["CHAPTERS", "CheckFailed", "Item", "NotAttempted", "items", "judge", "or_reference"]
 
 
 class Passed(str):
@@ -28,11 +27,6 @@ class Passed(str):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def is_there(stem: str) -> bool:
-    """Whether a chapter has checks."""
-    return importlib.util.find_spec(f"nanogpt.course.check.{stem}") is not None
 
 
 def items(stem: str) -> dict[str, Item]:
@@ -46,7 +40,7 @@ def __getattr__(name: str) -> Callable[..., Passed]:
     if name.startswith("_"):
         raise AttributeError(name)
     for stem, chapter in CHAPTERS.items():
-        item = items(stem).get(name) if is_there(stem) else None
+        item = items(stem).get(name)
         if item:
             return _checking(item, chapter)
     raise AttributeError(f"there is no check called {name!r}; the exercise's page names them")
@@ -55,7 +49,7 @@ def __getattr__(name: str) -> Callable[..., Passed]:
 def or_reference(answer: Callable[..., Any]) -> Callable[..., Any]:
     """The answer where it is right, else the course's own version: what follows can be worked on either way."""
     name = answer.__name__
-    item = next((found[name] for stem in CHAPTERS if is_there(stem) and name in (found := items(stem))), None)
+    item = next((found[name] for stem in CHAPTERS if name in (found := items(stem))), None)
     if item is None:
         raise AttributeError(f"there is no check called {name!r}; the exercise's page names them")
     try:
