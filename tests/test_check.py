@@ -46,6 +46,25 @@ def test_a_stub_is_not_attempted_and_nothing_else():
         judge(DOUBLE, stub)
 
 
+def test_what_torch_has_not_implemented_is_an_error_and_not_a_stub():
+    def answer(x):
+        return torch.ones(2, 2).bool().matmul(torch.ones(2, 2).bool())
+
+    with pytest.raises(NotImplementedError):
+        answer(None)
+    said = complaint(answer)
+    assert "not right yet" in said
+    assert "NotImplementedError" in said
+
+
+def test_an_exit_in_an_answer_is_told_like_any_error():
+    assert "SystemExit" in complaint(lambda x: exit(3))
+
+
+def test_what_only_computes_without_gradients_is_told_so():
+    assert "no gradient comes through" in complaint(lambda x: torch.from_numpy(2 * x.numpy()))
+
+
 def test_what_is_no_function_is_told_so():
     assert "which is no function" in complaint(7)
 

@@ -1,22 +1,20 @@
 """One thing to be built, and how an answer to it is judged: on seeded inputs, against a reference, by fingerprint."""
 
 import random
-import sysconfig
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 
 from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
-from nanogpt.course.check.values import Difference, copied, difference, shown
+from nanogpt.course.check.trial import Case, Fault, Trial, gradients, try_on
+from nanogpt.course.check.values import copied, difference, shown
 
-Case = tuple[Any, ...]
-PYTHON, PACKAGES = sysconfig.get_paths()["stdlib"], "site-packages"
 UNCHANGED = "the input was changed in place: it belongs to the caller, so work on a copy or make a new one"
 NO_GRADIENT = "the values are right, but no gradient comes through: is there a detach, an item() or a no_grad in it?"
+STUB = "your code here"  # what the stubs of nbgrader_config.py raise; torch has NotImplementedErrors of its own
 NOT_THE_SAME = "called twice with the same input, it answers differently: it keeps something from call to call"
 
 
@@ -48,124 +46,69 @@ def judge(item: Item, answer: Callable[..., Any], seed: int = 0) -> str:
     if not callable(answer):
         raise report(item.name, CheckFailed, {"asked for": item.asked, "got": f"{shown(answer)}, which is no function"})
     cases = item.drawn(seed)
-    for case in cases:
-        expected = item.reference(*copied(case))
-        given = copied(case)
-        got = _call(item, answer, given, case)
-        again = _call(item, answer, copied(case), case)
-        wrong = difference(got, expected, item.rtol, item.atol)
+    return judge_trials(item, cases, lambda i: try_on(answer, cases[i], item.gradient))
+
+
+def judge_trials(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -> str:
+    """Judge an answer by what it did on case i, wherever that was tried. Returns and raises what `judge` does."""
+    trial = cache(trial)
+    for i, case in enumerate(cases):
+        tried, expected = trial(i), item.reference(*copied(case))
+        if tried.fault:
+            raise _stopped(item, case, tried.fault)
+        wrong = difference(tried.got, expected, item.rtol, item.atol)
+        lines = {"asked for": item.asked, "called with": _arguments(case), "came back": shown(tried.got)}
         if wrong:
-            raise _wrong(item, answer, cases, case, got, expected, wrong)
-        for before, after in zip(case, given, strict=True):
-            if not _unchanged(before, after):
-                raise _told(item, case, got, expected, UNCHANGED)
-        if difference(again, expected, item.rtol, item.atol):
-            raise _told(item, case, got, expected, NOT_THE_SAME)
-        if item.gradient and _gradients_differ(item, answer, case):
-            raise _told(item, case, got, expected, NO_GRADIENT)
+            lines["expected"] = shown(expected)
+            lines["so"] = wrong.what + (f": {wrong.agree} of {wrong.total} agree" if wrong.total else "")
+            slip = recognise(item, cases, trial)
+            if slip:
+                lines["it looks as if"] = slip
+            raise report(item.name, CheckFailed, lines, cause=slip)
+        for what, found in {
+            UNCHANGED: not tried.unchanged,
+            NOT_THE_SAME: difference(tried.again, expected, item.rtol, item.atol),
+            NO_GRADIENT: item.gradient and _gradients_differ(item, case, tried),
+        }.items():
+            if found:
+                raise report(item.name, CheckFailed, lines | {"so": what}, cause=what)
     also = ", gradients" if item.gradient else ""
     return f"{item.name}: right on {len(cases)} inputs (type, shape, values{also}, input left as it was)"
 
 
-def _call(item: Item, answer: Callable[..., Any], given: Case, case: Case) -> Any:
-    """The answer's value. A stub is not attempted; whatever else it raises is told with the line it came from."""
-    try:
-        return answer(*given)
-    except NotImplementedError:
-        raise report(item.name, NotAttempted, {"asked for": item.asked}) from None
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [
-            frame
-            for frame in frames
-            if not frame.filename.startswith((__file__, PYTHON)) and PACKAGES not in frame.filename
-        ]
-        line = own[-1].line if own else ""  # the innermost line that the student wrote
-        lines = {"asked for": item.asked, "called with": _arguments(case)}
-        lines["stopped at"] = line or "a line that can't be shown"
-        lines["because"] = f"{type(error).__name__}: {error}"
-        raise report(item.name, CheckFailed, lines) from None
+def _stopped(item: Item, case: Case, fault: Fault) -> CheckFailed:
+    """A stub is not attempted; whatever else an answer raises is told with the line it came from."""
+    if fault.kind == NotImplementedError.__name__ and fault.message in ("", STUB):
+        return report(item.name, NotAttempted, {"asked for": item.asked})
+    lines = {"asked for": item.asked, "called with": _arguments(case), "stopped at": fault.line}
+    lines["because"] = f"{fault.kind}: {fault.message}"
+    return report(item.name, CheckFailed, lines, cause=f"it stops with {fault.kind}")
 
 
-def _wrong(
-    item: Item, answer: Callable, cases: list[Case], case: Case, got: Any, expected: Any, wrong: Difference
-) -> CheckFailed:
-    lines = {
-        "asked for": item.asked,
-        "called with": _arguments(case),
-        "came back": shown(got),
-        "expected": shown(expected),
-        "so": wrong.what + (f": {wrong.agree} of {wrong.total} agree" if wrong.total else ""),
-    }
-    slip = recognise(item, answer, cases)
-    if slip:
-        lines["it looks as if"] = slip
-    return report(item.name, CheckFailed, lines)
-
-
-def _told(item: Item, case: Case, got: Any, expected: Any, what: str) -> CheckFailed:
-    lines = {"asked for": item.asked, "called with": _arguments(case), "came back": shown(got), "so": what}
-    return report(item.name, CheckFailed, lines)
-
-
-def recognise(item: Item, answer: Callable[..., Any], cases: list[Case]) -> str | None:
+def recognise(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -> str | None:
     """The slip whose outputs are the answer's on every input, if there is one."""
     for sentence, slip in item.slips.items():
-        if all(_alike(item, answer, slip, case) for case in cases):
+        if all(_alike(item, trial(i), slip, case) for i, case in enumerate(cases)):
             return sentence
     return None
 
 
-def _alike(item: Item, answer: Callable[..., Any], slip: Callable[..., Any], case: Case) -> bool:
-    try:
-        got = answer(*copied(case))
-    except Exception as error:
-        got = type(error)
+def _alike(item: Item, tried: Trial, slip: Callable[..., Any], case: Case) -> bool:
     try:
         usual = slip(*copied(case))
     except Exception as error:
-        usual = type(error)
-    if isinstance(got, type) or isinstance(usual, type):
-        return got is usual
+        return tried.fault is not None and tried.fault.kind == type(error).__name__
+    if tried.fault:
+        return False
     try:
-        return difference(got, usual, item.rtol, item.atol) is None
+        return difference(tried.got, usual, item.rtol, item.atol) is None
     except TypeError:
         return False
 
 
-def _unchanged(before: Any, after: Any) -> bool:
-    if isinstance(before, torch.Tensor):
-        return before.shape == after.shape and torch.equal(before, after)
-    if isinstance(before, np.ndarray):
-        return np.array_equal(before, after)
-    if isinstance(before, dict):
-        return before.keys() == after.keys() and all(_unchanged(before[key], after[key]) for key in before)
-    if isinstance(before, list | tuple):
-        return len(before) == len(after) and all(map(_unchanged, before, after))
-    return callable(before) or before == after
-
-
-def _gradients_differ(item: Item, answer: Callable[..., Any], case: Case) -> bool:
-    return (
-        difference(_gradients(answer, case), _gradients(item.reference, case), 10 * item.rtol, 10 * item.atol)
-        is not None
-    )
-
-
-def _gradients(function: Callable[..., Any], case: Case) -> list[torch.Tensor]:
-    """Gradients of a fixed weighted sum of the output with respect to each input of floats; zeros where none comes."""
-    given = [
-        part.requires_grad_() if isinstance(part, torch.Tensor) and part.is_floating_point() else part
-        for part in copied(case)
-    ]
-    inputs = [part for part in given if isinstance(part, torch.Tensor) and part.requires_grad]
-    out = function(*given)
-    outputs = [part for part in (out if isinstance(out, tuple | list) else [out]) if isinstance(part, torch.Tensor)]
-    total = sum((part * torch.arange(1, part.numel() + 1).view(part.shape).to(part).sin()).sum() for part in outputs)
-    if not isinstance(total, torch.Tensor) or not total.requires_grad:
-        return [torch.zeros_like(part) for part in inputs]
-    found = torch.autograd.grad(total, inputs, allow_unused=True)
-    return [torch.zeros_like(part) if g is None else g for part, g in zip(inputs, found, strict=True)]
+def _gradients_differ(item: Item, case: Case, tried: Trial) -> bool:
+    expected = gradients(item.reference, case)
+    return difference(tried.gradients, expected, 10 * item.rtol, 10 * item.atol) is not None
 
 
 def _arguments(case: Case) -> str:
