@@ -18,18 +18,25 @@ def assignments(course: Path) -> list[str]:
     return found
 
 
+def stem_of(course: Path, name: str) -> str:
+    """The stem of an assignment's notebook: attention for 03_attention. FileNotFoundError for an unknown name."""
+    names = assignments(course)
+    if name not in names:
+        raise FileNotFoundError(f"there is no solution called {name!r}; choose one of {', '.join(names)}")
+    return next((course / SOLUTIONS / name).glob("*.ipynb")).stem
+
+
 def build(course: Path, name: str | None = None) -> list[Path]:
     """Make `exercises/<name>/` of `solutions/<name>/`, all of them if no name is given. Returns the notebooks made.
 
     The old exercise is replaced only when the new one is whole. Raises FileNotFoundError for an unknown name,
     ValueError where nbgrader refuses a solution.
     """
-    names = assignments(course)
-    if name is not None and name not in names:
-        raise FileNotFoundError(f"there is no solution called {name!r}; choose one of {', '.join(names)}")
+    if name is not None:
+        stem_of(course, name)
     made = []
     with tempfile.TemporaryDirectory() as scratch:
-        for each in [name] if name else names:
+        for each in [name] if name else assignments(course):
             notebooks = _generate(course, each, Path(scratch))
             place = course / EXERCISES / each
             shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,129 @@
+"""Grading a class: in parallel, each submission in a sandbox of its own, resumed where it was stopped.
+
+A submission's result.json is written last. Where it is there, and of the same file and the same tests, nothing is done
+again; before anything is done again, the old mark is taken away.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from nanogpt.course.classroom import gradebook, sandbox
+from nanogpt.course.classroom.build import stem_of
+from nanogpt.course.classroom.collect import students_of
+from nanogpt.course.classroom.sandbox import Limits
+from nanogpt.course.classroom.submission import (
+    FAILED,
+    GRADED,
+    REFUSED,
+    Job,
+    blank_result,
+    fingerprint,
+    grade_one,
+    keep_result,
+    notebooks_of,
+    read_result,
+)
+
+
+def grade(
+    course: Path,
+    assignment: str,
+    limits: Limits,
+    jobs: int,
+    sandboxed: bool = True,
+    again: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """Grade what was handed in and isn't graded yet, or all of it `again`. Returns every result, by student.
+
+    `jobs` submissions are graded side by side; `say` is told a line for each. Raises OSError where a sandbox is wanted
+    and none can be had, FileNotFoundError for an unknown assignment or one whose exercise isn't built.
+    """
+    stem = stem_of(course, assignment)
+    if sandboxed and (trouble := sandbox.trouble()):
+        raise OSError(trouble)
+    students, strangers = students_of(course, assignment)
+    todo = {}
+    with gradebook.open_gradebook(course) as book:
+        gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
+        gradebook.enter_students(book, students)
+        before = {}
+        for student in students:
+            job = Job(course, assignment, stem, student.id, limits, sandboxed)
+            mark, kept = fingerprint(job), read_result(course, assignment, student.id)
+            if again or kept is None or kept["fingerprint"] != mark or kept["status"] == FAILED:
+                gradebook.clear(book, assignment, student.id)
+                shutil.rmtree(job.place, ignore_errors=True)
+                todo[job], before[job] = mark, kept or {}
+        for job, result in _graded(todo, jobs):
+            same_words = before[job].get("written") == result["written"]
+            _enter(book, job, result, same_words)
+            keep_result(job, result)
+            say(line_of(result))
+    for line in strangers:
+        say(line)
+    return [result for s in students if (result := read_result(course, assignment, s.id)) is not None]
+
+
+def line_of(result: dict[str, Any]) -> str:
+    """A result in a line: the student, the points that tests gave, and whatever happened."""
+    outcomes = result["outcomes"]
+    earned, most = (sum(o[key] for o in outcomes) for key in ("earned", "points"))
+    points = f"{earned:g} of {most:g}" if result["status"] == GRADED else result["status"]
+    if outcomes and all(o["verdict"] == "not attempted" for o in outcomes):
+        points += ", not attempted"
+    happened = "; ".join(filter(None, [result["reason"], *result["remarks"]]))
+    return f"{result['student']:16} {points}" + (f": {happened}" if happened else "")
+
+
+def _enter(book: Any, job: Job, result: dict[str, Any], same_words: bool) -> None:
+    """Put a result into the gradebook. What was refused has 0; where the grader itself failed there is no mark."""
+    scores: dict[str, float | None] = {}
+    if result["status"] == GRADED:
+        scores = {outcome["test"]: outcome["earned"] for outcome in result["outcomes"]}
+        scores |= {name: None if answer["attempted"] else 0.0 for name, answer in result["written"].items()}
+    elif result["status"] == REFUSED:
+        scores = dict.fromkeys(gradebook.cells(book, job.assignment), 0.0)
+    handed_in = datetime.fromtimestamp(job.file.stat().st_mtime, UTC)
+    gradebook.enter(book, job.assignment, job.student, f"{handed_in:%Y-%m-%d %H:%M:%S} UTC", scores, same_words)
+
+
+def _graded(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Results as they come. A process of ours that dies takes no other submission along: those are tried once more."""
+    left = dict(todo)
+    for job, result in _in_a_pool(todo, jobs):
+        del left[job]
+        yield job, result
+    for job, mark in left.items():
+        alone = list(_in_a_pool({job: mark}, 1))
+        yield alone[0] if alone else (job, blank_result(job, mark) | {"reason": "the grader's process died over it"})
+
+
+def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _end_with_parent) as pool:
+        futures = {pool.submit(grade_one, job, mark): job for job, mark in todo.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            return
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a process of the pool: end when the one that began it ends, even if that was killed."""
+
+    def wait() -> None:
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,133 @@
+"""The marks, in nbgrader's own gradebook: a SQLite file that its commands and its form for hand grading read too."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from nanogpt.course.classroom.roster import Student
+
+GRADEBOOK = "gradebook.db"
+COURSE_ID = "nanogpt"
+
+
+@contextmanager
+def open_gradebook(course: Path) -> Iterator[Any]:
+    """nbgrader's Gradebook of a course, made if there is none yet. Raises OSError for a file that is none."""
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import DatabaseError, SAWarning
+
+    path = course / GRADEBOOK
+    beside_python = str(Path(sys.executable).parent)  # where nbgrader looks for the program alembic
+    if beside_python not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += os.pathsep + beside_python
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader makes its objects before it adds them
+        try:
+            book = Gradebook(f"sqlite:///{path.resolve()}", course_id=COURSE_ID)
+        except DatabaseError:
+            raise OSError(f"{path} is not a gradebook that can be read; move it away, and a new one is made") from None
+        with book:
+            yield book
+
+
+def register(book: Any, assignment: str, stem: str, notebook: NotebookNode) -> None:
+    """Enter an assignment with its cells and points, as nbgrader's `generate_assignment` does.
+
+    Raises ValueError if its cells are others than those that submissions were graded by.
+    """
+    from nbgrader.preprocessors import SaveCells
+
+    book.update_or_create_assignment(assignment)
+    resources = {"nbgrader": {"notebook": stem, "assignment": assignment, "db_url": str(book.engine.url)}}
+    try:
+        SaveCells().preprocess(notebook, resources)
+    except RuntimeError:
+        raise ValueError(
+            f"the cells of {assignment} are others than when its submissions were graded; move {GRADEBOOK} away, "
+            "and grade all of it again"
+        ) from None
+    book.db.expire_all()
+
+
+def enter_students(book: Any, students: list[Student]) -> None:
+    """Enter the class, or bring its names up to date."""
+    for student in students:
+        names = {key: getattr(student, key) or None for key in ("first_name", "last_name", "email", "lms_user_id")}
+        book.update_or_create_student(student.id, **names)
+
+
+def clear(book: Any, assignment: str, student: str) -> None:
+    """Take an old mark away before a submission is graded anew, so that it can't stand if that fails."""
+    for grade in _grades(book, assignment, student).values():
+        grade.auto_score, grade.needs_manual_grade = None, True
+    book.db.commit()
+
+
+def enter(
+    book: Any, assignment: str, student: str, when: str, scores: dict[str, float | None], keep_written: bool
+) -> None:
+    """Enter a submission's scores by test cell; None waits for a person, and so does what a person changed before.
+
+    `when` is the time of handing in, as "2026-01-31 12:00:00 UTC". `keep_written` keeps what a person gave before.
+    """
+    book.update_or_create_submission(assignment, student, timestamp=when)
+    for name, grade in _grades(book, assignment, student).items():
+        grade.auto_score = scores.get(name)
+        if not keep_written:
+            grade.manual_score = None
+        grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
+    book.db.commit()
+
+
+def enter_written(book: Any, assignment: str, student: str, question: str, score: float | None, comment: str) -> None:
+    """Enter what a person gave for a written answer; None takes it back."""
+    grade = _grades(book, assignment, student)[question]
+    grade.manual_score = score
+    grade.needs_manual_grade = score is None and grade.auto_score is None
+    for notebook in book.find_submission(assignment, student).notebooks:
+        for found in notebook.comments:
+            if found.name == question:
+                found.manual_comment = comment or None
+    book.db.commit()
+
+
+def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
+    """What the gradebook holds of each submission: student -> score, max_score, waiting (questions), by cell, comments.
+
+    `score` is None as long as a test cell has no mark; written answers that wait for a person count 0 until then.
+    """
+    found = {}
+    for submission in book.assignment_submissions(assignment):
+        grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+        comments = {c.name: c.comment or "" for notebook in submission.notebooks for c in notebook.comments}
+        waiting = [name for name, grade in grades.items() if grade.needs_manual_grade]
+        ungraded = any(grades[name].cell_type == "code" for name in waiting)
+        found[submission.student.id] = {
+            "score": None if ungraded else submission.score,
+            "max_score": submission.max_score,
+            "waiting": waiting,
+            "cells": {name: None if name in waiting else grade.score for name, grade in grades.items()},
+            "comments": comments,
+        }
+    return found
+
+
+def _grades(book: Any, assignment: str, student: str) -> dict[str, Any]:
+    from nbgrader.api import MissingEntry
+
+    try:
+        submission = book.find_submission(assignment, student)
+    except MissingEntry:
+        return {}
+    return {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+
+
+def cells(book: Any, assignment: str) -> dict[str, float]:
+    """The points of each cell of an assignment that is graded, tests and written answers alike."""
+    return {c.name: c.max_score for nb in book.find_assignment(assignment).notebooks for c in nb.grade_cells}

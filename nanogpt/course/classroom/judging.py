@@ -1,0 +1,232 @@
+"""One submission, judged: its cells run in the sandbox, its answers are compared out here, where nothing can be forged.
+
+A cell or an answer that ends its process costs its own points and no more: a new process runs what went well before.
+"""
+
+import ast
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from nanogpt.course.check import Item, items
+from nanogpt.course.check.item import judge_trials
+from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
+from nanogpt.course.check.trial import Fault, Trial
+from nanogpt.course.classroom.assemble import grade_id, is_answer
+from nanogpt.course.classroom.sandbox import Died, Limits, Sandbox
+from nanogpt.course.classroom.wire import unpack
+
+RIGHT, WRONG, NOT_ATTEMPTED, STOPPED = "right", "wrong", "not attempted", "stopped"
+REPORT = 6_000  # characters of a report that are kept
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one test cell."""
+
+    test: str
+    """The grade_id of its cell."""
+    item: str
+    points: float
+    verdict: str
+    """right, wrong, not attempted, or stopped: the answer ended its process, or ran out of time or memory."""
+    report: str
+    cause: str | None = None
+    """The slip behind a wrong answer, in the words of its item, where it was recognised."""
+
+    @property
+    def earned(self) -> float:
+        """All points of the cell or none, as in nbgrader."""
+        return self.points if self.verdict == RIGHT else 0.0
+
+
+@dataclass
+class Judged:
+    """A submission's outcomes, its notebook with outputs, and what was odd, a sentence each."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    notebook: NotebookNode | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def tests_of(cell: NotebookNode) -> list[tuple[str, int]]:
+    """The checks of a test cell: (item, seed) each. ValueError for anything that isn't `check.item(item, seed=1)`."""
+    found = []
+    for statement in ast.parse(cell.source).body:
+        match = re.fullmatch(r"check\.(\w+)\(\1(?:, seed=(\d+))?\)", ast.unparse(statement))
+        if match is None:
+            raise ValueError(
+                f"the test cell {grade_id(cell)} holds {ast.unparse(statement)!r}; what is graded outside of the "
+                "student's process are checks alone, so write it as an item of nanogpt/course/check"
+            )
+        found.append((match[1], int(match[2] or 0)))
+    return found
+
+
+def carried_by(cell: NotebookNode) -> str | None:
+    """The item that the cell puts in the place of an answer that isn't right; None for any other cell."""
+    match = re.fullmatch(r"(\w+) = check\.or_reference\(\1\)", cell.source.strip())
+    return match[1] if match else None
+
+
+def variant(salt: str, student: str, item: str, seed: int) -> int:
+    """The seed that stands for a hidden test's own, for one student: always the same, and nobody else's."""
+    return int.from_bytes(hashlib.sha256(f"{salt}/{student}/{item}/{seed}".encode()).digest()[:4], "big")
+
+
+def judge_notebook(
+    notebook: NotebookNode, stem: str, limits: Limits, course: Path | None, vary: Callable[[str, int], int]
+) -> Judged:
+    """Run an assembled notebook and judge its answers. `vary(item, seed)` gives the seeds of the hidden tests.
+
+    `course` is the folder that the student's code must not see; None runs it without a sandbox. OSError if no
+    process for it can be had.
+    """
+    plan = {
+        grade_id(cell): [(item, vary(item, seed) if seed else 0) for item, seed in tests_of(cell)]
+        for cell in notebook.cells
+        if _is_test(cell)
+    }
+    seeds: dict[str, list[int]] = {}
+    for item, seed in (pair for pairs in plan.values() for pair in pairs):
+        seeds.setdefault(item, []).append(seed)
+    judged, known = Judged(notebook=notebook), items(stem)
+    process = _Process({"stem": stem, "seeds": seeds}, limits, course)
+    failed, said = set(), ""
+    try:
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            name = grade_id(cell)
+            if name in plan:
+                outcome = _judge_cell(cell, plan[name], known, process, said)
+                judged.outcomes.append(outcome)
+                _show(cell, outcome.report, outcome.verdict == RIGHT)
+                if outcome.verdict != RIGHT:
+                    failed.add(outcome.item)
+                if outcome.verdict == STOPPED:
+                    judged.remarks.append(f"{outcome.item}: {outcome.cause}")
+                said = ""
+            elif (item := carried_by(cell)) is not None:
+                if item in failed:
+                    process.do({"what": "stand_in", "name": item})
+                    _show(cell, f"{item} is not right yet: from here on the course's own stands in for it", True)
+            else:
+                try:
+                    reply = process.do({"what": "run", "source": cell.source})
+                    output, went_well = str(reply.get("output", "")), not reply.get("failed")
+                except Died as error:
+                    output, went_well = f"this cell was stopped: {error}", False
+                    judged.remarks.append(f"the cell {name or 'that the student added'} was stopped: {error}")
+                _show(cell, output, went_well)
+                if is_answer(cell) and not went_well:
+                    said = output.strip().splitlines()[-1] if output.strip() else ""
+    finally:
+        process.close()
+    return judged
+
+
+class _Process:
+    """A sandbox that is begun again when it died, with all that went well before."""
+
+    def __init__(self, hello: dict[str, Any], limits: Limits, course: Path | None) -> None:
+        self.hello, self.limits, self.course = hello, limits, course
+        self.until = time.monotonic() + limits.total_seconds
+        self.done: list[dict] = []
+        self.sandbox: Sandbox | None = None
+
+    def do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request; raises Died if it ends the process, or if the submission's time is used up."""
+        sandbox = self._alive()
+        try:
+            reply = sandbox.ask(request)
+        except Died:
+            self.sandbox = None
+            raise
+        if request["what"] != "try":
+            self.done.append(request)
+        return reply
+
+    def _alive(self) -> Sandbox:
+        while self.sandbox is None:
+            if time.monotonic() > self.until:
+                raise Died(f"the {self.limits.total_seconds:g} seconds for the whole submission were used up")
+            sandbox = Sandbox(self.hello, self.limits, self.course)
+            for request in self.done:
+                try:
+                    sandbox.ask(request)
+                except Died:
+                    self.done.remove(request)  # it went well once, and not again
+                    break
+            else:
+                self.sandbox = sandbox
+        if time.monotonic() > self.until:
+            raise Died(f"the {self.limits.total_seconds:g} seconds for the whole submission were used up")
+        return self.sandbox
+
+    def close(self) -> None:
+        if self.sandbox is not None:
+            self.sandbox.close()
+
+
+def _judge_cell(
+    cell: NotebookNode, tests: list[tuple[str, int]], known: dict[str, Item], process: _Process, said: str
+) -> Outcome:
+    """Judge one test cell. `said` is the last line of an answer cell before it that stopped."""
+    name, points, texts = tests[0][0], float(cell.metadata["nbgrader"].get("points", 0)), []
+    for item, seed in tests:
+        try:
+            texts.append(_check(known[item], seed, process, said))
+        except Died as error:
+            text = str(report(item, CheckFailed, {"asked for": known[item].asked, "so": str(error)}))
+            return Outcome(grade_id(cell), name, points, STOPPED, text, str(error))
+        except CheckFailed as failure:
+            verdict = NOT_ATTEMPTED if isinstance(failure, NotAttempted) else WRONG
+            text = str(failure)[:REPORT]
+            if texts:
+                text += "\n(on the page's own inputs it is right; this is one of the others that it was tried on)"
+            return Outcome(grade_id(cell), name, points, verdict, text, failure.cause)
+    more = f", and on those of {len(texts) - 1} hidden tests" if len(texts) > 1 else ""
+    return Outcome(grade_id(cell), name, points, RIGHT, texts[0] + more)
+
+
+def _check(item: Item, seed: int, process: _Process, said: str) -> str:
+    """What `judge` does, with the answer at the other end of a wire."""
+
+    def trial(case: int) -> Trial:
+        reply = process.do({"what": "try", "name": item.name, "seed": seed, "case": case})
+        if "no_function" in reply:
+            got = f"a {reply['no_function']}" if reply["no_function"] else f"nothing called {item.name}"
+            lines = {"asked for": item.asked, "got": f"{got}, which is no function"}
+            if said:
+                lines["because"] = said
+            raise report(item.name, CheckFailed, lines, cause="its cell doesn't run" if said else "it is no function")
+        try:
+            fault = Fault(*map(str, reply["fault"])) if reply["fault"] else None
+            values = {key: unpack(reply[key]) for key in ("got", "again", "gradients")}
+            return Trial(unchanged=bool(reply["unchanged"]), fault=fault, **values)
+        except (ValueError, KeyError, TypeError):
+            raise Died("it broke its connection with the grader: what came is not a trial's outcome") from None
+
+    return judge_trials(item, item.drawn(seed), trial)
+
+
+def _is_test(cell: NotebookNode) -> bool:
+    mark = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "code" and bool(mark.get("grade")) and not mark.get("solution")
+
+
+def _show(cell: NotebookNode, text: str, went_well: bool) -> None:
+    """Put into a cell what came of it, as Jupyter would."""
+    cell.execution_count, cell.outputs = None, []
+    if text and went_well:
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
+    elif text:
+        cell.outputs = [nbformat.v4.new_output("error", ename="", evalue="", traceback=text.splitlines())]

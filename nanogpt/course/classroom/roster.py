@@ -1,0 +1,65 @@
+"""The class: who is in it, and whose a handed-in file is.
+
+`roster.csv` has the columns that `nbgrader db student import` reads: id, first_name, last_name, email, lms_user_id.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+ROSTER = "roster.csv"
+COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")  # names a folder, and can't climb out of it
+
+
+@dataclass(frozen=True)
+class Student:
+    """One of the class. `lms_user_id` is the number that the learning platform puts into file names."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    lms_user_id: str = ""
+
+    def names(self) -> set[str]:
+        """What may stand in a file's name for this student, in small letters."""
+        first, last = self.first_name, self.last_name
+        given = {self.id, self.lms_user_id, self.email, self.email.partition("@")[0]}
+        if first and last:
+            given |= {f"{first} {last}", f"{last} {first}", f"{last}, {first}", f"{last}{first}", f"{first}{last}"}
+        return {name.casefold() for name in given if name}
+
+
+def read_roster(course: Path) -> list[Student]:
+    """The class from roster.csv; empty if there is no such file, which admits everybody.
+
+    Raises ValueError, with the line, for a file that lacks the column id, or names somebody twice or not at all.
+    """
+    path = course / ROSTER
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if "id" not in (rows.fieldnames or ()):
+            raise ValueError(f"{ROSTER} has no column called id; its first line should be {','.join(COLUMNS)}")
+        students = [Student(**{key: (row.get(key) or "").strip() for key in COLUMNS}) for row in rows]
+    seen = set()
+    for line, student in enumerate(students, 2):
+        if not ID.fullmatch(student.id):
+            raise ValueError(
+                f"line {line} of {ROSTER}: {student.id!r} can't be an id; use letters, digits and . _ - @, "
+                "beginning with a letter or a digit"
+            )
+        if student.id in seen:
+            raise ValueError(f"line {line} of {ROSTER}: {student.id} is there twice; leave one out")
+        seen.add(student.id)
+    return students
+
+
+def whose(path: PurePosixPath, roster: list[Student]) -> list[Student]:
+    """Those whose file it may be: one of their names is a part of the path, or stands between _ in one of its parts."""
+    parts = {part.casefold() for part in path.with_suffix("").parts}
+    parts |= {piece for part in parts for piece in part.split("_")}
+    return [student for student in roster if student.names() & parts]

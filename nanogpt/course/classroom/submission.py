@@ -1,0 +1,159 @@
+"""One submission, from the file that was handed in to its result: read, put into the master, judged, kept.
+
+A result is a dictionary that JSON can hold; it says what came of each test cell, of each written answer, and what
+happened on the way.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from nanogpt.checkpoint import write_whole
+from nanogpt.course import check
+from nanogpt.course.classroom.assemble import LARGEST, assemble, grade_id, is_answer, make_master, read_submission
+from nanogpt.course.classroom.build import EXERCISES, SOLUTIONS
+from nanogpt.course.classroom.collect import SUBMITTED
+from nanogpt.course.classroom.judging import judge_notebook, variant
+from nanogpt.course.classroom.sandbox import Limits
+
+AUTOGRADED, RESULT, SALT = "autograded", "result.json", ".classroom-salt"
+GRADED, REFUSED, FAILED = "graded", "refused", "failed"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submission that is to be graded."""
+
+    course: Path
+    assignment: str
+    stem: str
+    student: str
+    limits: Limits
+    sandboxed: bool = True
+
+    @property
+    def place(self) -> Path:
+        """The folder for its notebook and its result."""
+        return self.course / AUTOGRADED / self.student / self.assignment
+
+    @property
+    def file(self) -> Path:
+        """What was handed in; where several files were, the notebook with the exercise's name, or any notebook."""
+        folder = self.course / SUBMITTED / self.student / self.assignment
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "timestamp.txt")
+        rank = {f"{self.stem}.ipynb": 0}
+        return min(files, key=lambda p: (rank.get(p.name, 1 if p.suffix == ".ipynb" else 2), p.name), default=folder)
+
+
+def read_result(course: Path, assignment: str, student: str) -> dict[str, Any] | None:
+    """What came of a submission; None if it isn't graded."""
+    path = course / AUTOGRADED / student / assignment / RESULT
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def keep_result(job: Job, result: dict[str, Any]) -> None:
+    """Write a result, whole or not at all."""
+    job.place.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    write_whole(job.place / RESULT, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def notebooks_of(course: Path, assignment: str, stem: str) -> tuple[NotebookNode, NotebookNode]:
+    """An assignment's solution and its exercise. Raises FileNotFoundError where the exercise isn't made."""
+    exercise = course / EXERCISES / assignment / f"{stem}.ipynb"
+    if not exercise.exists():
+        raise FileNotFoundError(f"{exercise} is not there; make it with: nanogpt class build {assignment}")
+    solution = course / SOLUTIONS / assignment / f"{stem}.ipynb"
+    return nbformat.read(solution, as_version=4), nbformat.read(exercise, as_version=4)
+
+
+def fingerprint(job: Job) -> str:
+    """Changes when what was handed in changes, or what it is judged by."""
+    path = job.file
+    if path.is_file() and path.stat().st_size <= LARGEST:
+        parts = [path.name.encode(), path.read_bytes()]
+    else:
+        parts = [path.name.encode(), str(path.stat().st_size).encode()]
+    bank = Path(check.__file__).with_name(f"{job.stem}.py")
+    for name in (SOLUTIONS, EXERCISES):
+        parts.append((job.course / name / job.assignment / f"{job.stem}.ipynb").read_bytes())
+    parts += [bank.read_bytes(), salt(job.course).encode()]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def salt(course: Path) -> str:
+    """The course's own secret, made once, from which each student's hidden inputs follow."""
+    path = course / SALT
+    if not path.exists():
+        write_whole(path, lambda partial: partial.write_text(secrets.token_hex(16), encoding="utf-8"))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def grade_one(job: Job, mark: str) -> dict[str, Any]:
+    """Grade a submission, and keep its notebook. `mark` is its fingerprint. What goes wrong stands in the result."""
+    began, blank = time.monotonic(), blank_result(job, mark)
+    try:
+        path = job.file
+        submission = read_submission(path)
+    except ValueError as error:
+        return blank | {"status": REFUSED, "reason": str(error)}
+    except OSError as error:
+        return blank | {"status": FAILED, "reason": f"it can't be read: {error}"}
+    try:
+        solution, exercise = notebooks_of(job.course, job.assignment, job.stem)
+        notebook, remarks = assemble(make_master(solution, exercise), submission)
+        vary = partial(variant, salt(job.course), job.student)
+        judged = judge_notebook(notebook, job.stem, job.limits, job.course if job.sandboxed else None, vary)
+        job.place.mkdir(parents=True, exist_ok=True)
+        text = nbformat.writes(notebook)
+        write_whole(job.place / f"{job.stem}.ipynb", lambda partial: partial.write_text(text, encoding="utf-8"))
+    except Exception as error:  # of ours: the student has no mark then, and the next one's turn comes
+        return blank | {"status": FAILED, "reason": f"the grader stopped with {type(error).__name__}: {error}"}
+    return blank | {
+        "status": GRADED,
+        "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
+        "written": _written(notebook, exercise),
+        "answers": {grade_id(cell): cell.source for cell in notebook.cells if is_answer(cell)},
+        "remarks": [*remarks, *judged.remarks, *_worth_a_look(notebook)],
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def blank_result(job: Job, mark: str) -> dict[str, Any]:
+    """A result in which nothing has happened yet."""
+    return {
+        "student": job.student, "assignment": job.assignment, "fingerprint": mark, "status": FAILED, "reason": "",
+        "outcomes": [], "written": {}, "answers": {}, "remarks": [], "seconds": 0.0,
+    }  # fmt: skip
+
+
+def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[str, Any]]:
+    """The written answers, with their points, and whether there is any answer at all."""
+    stubs = {grade_id(cell): cell.source.strip() for cell in exercise.cells if is_answer(cell)}
+    return {
+        grade_id(cell): {
+            "points": float(cell.metadata["nbgrader"]["points"]),
+            "answer": cell.source,
+            "attempted": cell.source.strip() not in ("", stubs[grade_id(cell)]),
+        }
+        for cell in notebook.cells
+        if is_answer(cell) and cell.metadata["nbgrader"].get("grade")
+    }
+
+
+def _worth_a_look(notebook: NotebookNode) -> list[str]:
+    """A person should see answers that call the library, where the right ones are."""
+    return [
+        f"the answer {grade_id(cell)} imports from nanogpt: look at it"
+        for cell in notebook.cells
+        if is_answer(cell) and cell.cell_type == "code" and re.search(r"^\s*(from|import)\s+nanogpt", cell.source, re.M)
+    ]
