@@ -98,6 +98,11 @@ def masked_by_product(query, key):
     return torch.softmax(query @ key.mT / D**0.5 * torch.tril(torch.ones(T, T)), -1)
 
 
+def mask_on_top(query, key):
+    T, D = query.shape[-2:]
+    return torch.softmax(query @ key.mT / D**0.5 + torch.tril(torch.ones(T, T)), -1)
+
+
 def scores_only(query, key):
     future = torch.arange(query.shape[2])[None] > torch.arange(query.shape[2])[:, None]
     scores = torch.einsum("bhid,bhjd->bhij", query, key) / query.shape[-1] ** 0.5
@@ -127,6 +132,12 @@ def fused_by_head(x, qkv, proj, n):
     return (attend(q, k) @ v).transpose(1, 2).flatten(2) @ proj.T
 
 
+def pieces_taken_as(query, key, value):
+    """Multi-head attention whose query is that piece of w_qkv, and so on."""
+    order = [query, key, value]
+    return lambda x, w, p, n: all_heads(x, w.reshape(3, -1, w.shape[1])[order].flatten(0, 1), p, n)
+
+
 SCALE = "without dividing by the square root of head_dim"
 MASKLESS = "nothing is masked"
 WRONG = {
@@ -146,6 +157,8 @@ WRONG = {
         (lambda q, k: attend(q, k, scale=1 / q.shape[-1]), "divided by head_dim: divide the scores by its square root"),
         (lambda q, k: attend(q, k, scale=q.shape[-1] ** 0.5), "multiplied by the square root"),
         (lambda q, k: attend(q, k, scale=q.shape[-2] ** -0.5), "the square root of T"),
+        (lambda q, k: attend(q, k, scale=q.shape[1] ** -0.5), "the square root of H"),
+        (mask_on_top, "the mask was added to the scores"),
         (lambda q, k: attend(q, k, dim=2), "down the columns"),
         (seeing_all, MASKLESS),
         (masked_late, "the mask comes after the softmax"),
@@ -165,7 +178,9 @@ WRONG = {
         (weights_in_place, "changed in place"),
         (lambda q, k: attend(q.double(), k.double()), "float64"),
         (lambda q, k: attend(q, k).detach(), "no gradient comes through"),
+        (lambda q, k: attend(q, k.view(*k.shape[:2], k.shape[3], k.shape[2]).mT), "the keys were viewed"),
         (lambda q, k: attend(q, k.mT.reshape(k.shape)), "so"),
+        (lambda q, k: q @ k.permute(3, 2, 1, 0), "RuntimeError"),  # .T
         (lambda q, k: (q @ k) / q.shape[-1] ** 0.5, "RuntimeError"),
     ],
     "one_head": [
@@ -178,6 +193,7 @@ WRONG = {
         (lambda x, a, b, c: attend(x @ a, x @ b), "they still have to average the values"),
         (lambda x, a, b, c: attend(x @ a, x @ b, dim=1) @ (x @ c), "down the columns"),
         (lambda x, a, b, c: masked_by_product(x @ a, x @ b) @ (x @ c), "e^0 is 1"),
+        (lambda x, a, b, c: mask_on_top(x @ a, x @ b) @ (x @ c), "the mask was added to the scores"),
         (lambda x, a, b, c: attend(x @ a, x @ b) @ x, "x itself was averaged"),
         (lambda x, a, b, c: attend(x @ a.T, x @ b.T) @ (x @ c.T), "RuntimeError"),
     ],
@@ -187,6 +203,8 @@ WRONG = {
         (lambda x, n: x.view(*x.shape[:2], n, -1).permute(0, 2, 3, 1), "the last axes have changed places"),
         (lambda x, n: x.view(*x.shape[:2], -1, n).permute(0, 3, 1, 2), "every H-th channel"),
         (lambda x, n: torch.stack(x.chunk(n, -1)), "the heads stand first"),
+        (lambda x, n: x.view(*x.shape[:2], n, -1).transpose(2, 3), "H and D have changed places"),
+        (lambda x, n: x.view(*x.shape[:2], n, -1).permute(3, 2, 1, 0), "all four axes were turned round"),  # .T
         (lambda x, n: list(x.chunk(n, -1)), "a list came back"),
         (lambda x, n: x.view(x.shape[0], x.shape[1], n, x.shape[2]).transpose(1, 2), "RuntimeError"),
     ],
@@ -196,6 +214,9 @@ WRONG = {
         (lambda x: x.mean(dim=1), "averaged"),
         (lambda x: torch.stack(x.unbind(1), -1).flatten(2), "woven into one another"),
         (lambda x: x.transpose(1, 2), "not yet flattened"),
+        (lambda x: x.mT.reshape(x.shape[0], x.shape[1], -1), "then T was flattened into D"),
+        (lambda x: x.transpose(2, 3).reshape(x.shape[0], x.shape[2], -1), "and a view mixed the tokens"),
+        (lambda x: x.permute(3, 2, 1, 0).flatten(2), "all four axes were turned round"),  # .T
         (lambda x: x.transpose(1, 2).view(x.shape[0], x.shape[2], -1), "RuntimeError: view size is not compatible"),
     ],
     "multi_head": [
@@ -211,6 +232,10 @@ WRONG = {
         (
             lambda x, w, p, n: all_heads(x, w, p, n, weights=lambda q, k: attend(q, k, scale=x.shape[-1] ** -0.5)),
             "the square root of C",
+        ),
+        (
+            lambda x, w, p, n: all_heads(x, w, p, n, weights=lambda q, k: attend(q, k, scale=n**-0.5)),
+            "the square root of n_head",
         ),
         (
             lambda x, w, p, n: all_heads(x, w, p, n, weights=lambda q, k: attend(q, k, scale=1)),
@@ -229,9 +254,10 @@ WRONG = {
         (fused_by_head, "read head by head"),
         (lambda x, w, p, n: all_heads(x, w, p, n) + x, "so"),
         (lambda x, w, p, n: all_heads(x, w.T, p, n), "RuntimeError"),
-        (
-            lambda x, w, p, n: all_heads(x, w.reshape(3, -1, w.shape[1])[[1, 0, 2]].flatten(0, 1), p, n),
-            "changed places",
-        ),
+        (pieces_taken_as(1, 0, 2), "query and key have changed places"),
+        (pieces_taken_as(0, 2, 1), "key and value have changed places"),
+        (pieces_taken_as(2, 1, 0), "read as values, keys, queries"),
+        (pieces_taken_as(2, 0, 1), "read as keys, values, queries"),
+        (pieces_taken_as(1, 2, 0), "read as values, queries, keys"),
     ],
 }

@@ -171,6 +171,12 @@ def norm_over_time(x, weight, bias):
     return norm_like(lambda x: (v + 1e-5) ** 0.5, lambda x: x - m)(x, weight, bias)
 
 
+def norm_along(x, weight, bias, dim):
+    m = x.mean(dim, keepdim=True)
+    v = x.var(dim, keepdim=True, correction=0)
+    return norm_like(lambda x: (v + 1e-5) ** 0.5, lambda x: x - m)(x, weight, bias)
+
+
 def norm_of_everything(x, weight, bias):
     y = (x - x.mean()) / (x.var(unbiased=False) + 1e-5) ** 0.5
     return y * weight + bias if bias is not None else y * weight
@@ -227,6 +233,11 @@ def feed(x, w_up, b_up, w_proj, b_proj, bend=lambda z: F.gelu(z, approximate="ta
     return bend(x @ w_up.T + b_up) @ w_proj.T + b_proj
 
 
+def writes_with(std):
+    """The rule with another number for the matrices that write to the stream."""
+    return lambda name, L: 0 if "bias" in name else std(L) if "proj" in name else 0.02
+
+
 WRONG = {
     "layer_norm": [
         (norm_like(lambda x: x.var(-1, correction=0, keepdim=True).sqrt() + 1e-5), "epsilon stands outside the root"),
@@ -238,6 +249,9 @@ WRONG = {
         (norm_like(root, of=lambda x: x), "not taken away"),
         (norm_like(lambda x: torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5), of=lambda x: x), "RMS norm"),
         (norm_over_time, "each channel was measured over the tokens"),
+        (lambda x, w, b: norm_along(x, w, b, 0), "the first axis was measured"),
+        (lambda x, w, b: norm_along(x, w, b, 1), "axis 1 was measured"),
+        (lambda x, w, b: norm_along(x, w, b, (x.dim() - 2, x.dim() - 1)), "each text's tokens were measured together"),
         (norm_of_everything, "all tokens were measured together"),
         (norm_like(root, after=lambda y, w, b: y), "weight and bias are left out"),
         (norm_like(root, after=lambda y, w, b: y * w), "the bias is left out"),
@@ -259,6 +273,7 @@ WRONG = {
         (lambda x: x / (1 + torch.exp(-x)), "this is SiLU"),
         (lambda x: cubed(x, front=1), "the half in front"),
         (lambda x: torch.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)), "only the share"),
+        (lambda x: cubed(x) - x / 2, "the 1 + is missing"),
         (lambda x: cubed(x, factor=1), "sqrt(2 / pi) is missing"),
         (lambda x: cubed(x, factor=2 / math.pi), "2 / pi: take its root"),
         (lambda x: 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * x + 0.044715 * x**3)), "but not the cube"),
@@ -317,9 +332,17 @@ WRONG = {
     ],
     "initial_std": [
         (lambda name, L: 0.0 if name.endswith("bias") else 0.02, "second line is missing"),
-        (lambda name, L: std_by_parts(name, L / 2), "there are two in each block"),
-        (lambda name, L: 0 if "bias" in name else 0.01 / L if "proj" in name else 0.02, "so it is the root"),
-        (lambda name, L: 0 if "bias" in name else 0.02 * (2 * L) ** 0.5 if "proj" in name else 0.02, "drawn larger"),
+        (lambda name, L: std_by_parts(name, L / 2), "there are two writes in each block"),
+        (writes_with(lambda L: 0.01 / L), "so it is the root"),
+        (writes_with(lambda L: 0.02 / L), "is divided by L:"),
+        (writes_with(lambda L: 0.02 / 2**0.5), "L left out"),
+        (writes_with(lambda L: 0.02 / (math.sqrt(2) * L)), "is divided by sqrt(2) * L"),
+        (writes_with(lambda L: 0.02 / math.sqrt(2) * L), "then multiplied by L"),
+        (writes_with(lambda L: 0.02 * (2 * L) ** 0.5), "multiplied by sqrt(2L), so they are drawn larger"),
+        (writes_with(lambda L: 0.02 * 2 * L), "multiplied by 2L, so they are drawn larger"),
+        (writes_with(lambda L: 0.02 - (2 * L) ** 0.5), "was taken away"),
+        (writes_with(lambda L: (2 * L) ** -0.5), "0.02 is missing"),
+        (lambda name, L: std_by_parts(name, L) or 0.02, "biases are drawn with 0.02"),
         (lambda name, L: 0 if "bias" in name else 0.02 / (2 * L) ** 0.5, "every matrix is drawn smaller"),
         (lambda name, L: std_by_parts(name, L if "attention" in name else 0.5), "only attention's proj"),
         (lambda name, L: std_by_parts(name, L if "mlp" in name else 0.5), "only the MLP's proj"),

@@ -58,6 +58,12 @@ def scores_of(query: Tensor, key: Tensor) -> Tensor:
     return (query @ key.transpose(-2, -1) / math.sqrt(D)).masked_fill(~causal_mask(T), float("-inf"))
 
 
+def mask_added(query: Tensor, key: Tensor) -> Tensor:
+    """The slip of adding the mask as it is: 1 more where one may look, and nothing hidden."""
+    T, D = query.shape[-2:]
+    return (query @ key.transpose(-2, -1) / math.sqrt(D) + causal_mask(T)).softmax(-1)
+
+
 def masked_with_zero(query: Tensor, key: Tensor) -> Tensor:
     """The slip of 0 instead of -inf before the softmax: the future keeps e^0."""
     T, D = query.shape[-2:]
@@ -105,8 +111,9 @@ def multi_head_cases(rng: random.Random) -> list[Case]:
 def multi_head(x: Tensor, qkv: Tensor, proj: Tensor, n_head: int, **slip: bool | str) -> Tensor:
     """(B, T, C), by torch's own kernel; `slip` names the thing to do wrong."""
     query, key, value = F.linear(x, qkv).chunk(3, dim=-1)
-    if "order" in slip:
-        query, key, value = key, query, value
+    if "order" in slip:  # such as "kqv": what the first, second and third piece are taken for
+        named = dict(zip(slip["order"], (query, key, value), strict=True))
+        query, key, value = (named[letter] for letter in "qkv")
     if "by_head" in slip:  # (B, T, 3C) taken for (B, T, H, 3D)
         query, key, value = (z.flatten(2) for z in F.linear(x, qkv).unflatten(-1, (n_head, -1)).chunk(3, dim=-1))
 
@@ -115,7 +122,7 @@ def multi_head(x: Tensor, qkv: Tensor, proj: Tensor, n_head: int, **slip: bool |
             return z.reshape(z.size(0), n_head, z.size(1), -1)
         return z.unflatten(-1, (n_head, -1)) if "unswapped" in slip else split_heads(z, n_head)
 
-    scale = {"C": 1 / math.sqrt(x.size(-1)), "none": 1.0}.get(slip.get("scale"))
+    scale = {"C": 1 / math.sqrt(x.size(-1)), "H": 1 / math.sqrt(n_head), "none": 1.0}.get(slip.get("scale"))
     mixed = F.scaled_dot_product_attention(
         split(query), split(key), split(value), is_causal="future" not in slip, scale=scale
     )
@@ -171,6 +178,12 @@ ITEMS = (
             "this equals attention divided by the square root of T: the scale comes from the last axis, head_dim": (
                 lambda q, k: weights_of(q, k, scale=1 / math.sqrt(q.size(-2)))
             ),
+            "the scale is the square root of H, how many heads there are: it is head_dim, the size of the last axis": (
+                lambda q, k: weights_of(q, k, scale=1 / math.sqrt(q.size(1)))
+            ),
+            "the keys were viewed as (B, H, D, T), which mixes tokens: let T and D change places, transpose(-2, -1)": (
+                lambda q, k: weights_of(q, k.reshape(k.mT.shape).mT)
+            ),
             "the softmax runs down the columns: each row is one token's look, so it is the last axis, dim=-1": (
                 lambda q, k: weights_of(q, k, dim=-2)
             ),
@@ -187,6 +200,9 @@ ITEMS = (
                 masked_after
             ),
             "hidden places were set to 0 before the softmax, and e^0 is 1: set them to -inf": masked_with_zero,
+            "the mask was added to the scores, where True counts as 1 and hides nothing: use masked_fill and -inf": (
+                mask_added
+            ),
             "each token sees itself and the future: rows are those who look, and see the columns up to their own": (
                 lambda q, k: masked_where(q, k, ~causal_mask(q.size(-2)).T)
             ),
@@ -203,7 +219,7 @@ ITEMS = (
     Item(
         "one_head",
         "one_head(x, w_query, w_key, w_value): x (B, T, C), matrices (C, D) -> (B, T, D), each token's average of the "
-        "values up to it",
+        "values up to it; there is no axis H here",
         one_head,
         head_cases,
         {
@@ -234,6 +250,9 @@ ITEMS = (
             "hidden places were set to 0 before the softmax, and e^0 is 1: set them to -inf": (
                 lambda x, wq, wk, wv: masked_with_zero(x @ wq, x @ wk) @ (x @ wv)
             ),
+            "the mask was added to the scores, where True counts as 1 and hides nothing: use masked_fill and -inf": (
+                lambda x, wq, wk, wv: mask_added(x @ wq, x @ wk) @ (x @ wv)
+            ),
             "these are the weights, (B, T, T): they still have to average the values, weights @ value": (
                 lambda x, wq, wk, wv: weights_of(x @ wq, x @ wk)
             ),
@@ -261,6 +280,12 @@ ITEMS = (
             "the heads stand first of all, (H, B, T, D): the batch comes first, (B, H, T, D)": (
                 lambda x, n: x.unflatten(-1, (n, -1)).permute(2, 0, 1, 3)
             ),
+            "H and D have changed places, (B, T, D, H): it is T and H that swap, with transpose(1, 2)": (
+                lambda x, n: x.unflatten(-1, (n, -1)).mT
+            ),
+            "all four axes were turned round, (D, H, T, B), as .T does: swap two of them, with transpose(1, 2)": (
+                lambda x, n: x.unflatten(-1, (n, -1)).permute(3, 2, 1, 0)
+            ),
         },
     ),
     Item(
@@ -279,6 +304,15 @@ ITEMS = (
             ),
             "T and H are swapped but not yet flattened: make one axis of the last two, (B, T, H, D) -> (B, T, C)": (
                 lambda x: x.transpose(1, 2)
+            ),
+            "T and D changed places, then T was flattened into D: swap T with H, transpose(1, 2), then flatten": (
+                lambda x: x.transpose(2, 3).flatten(2)
+            ),
+            "T and D changed places, and a view mixed the tokens: swap T with H, transpose(1, 2), then flatten": (
+                lambda x: x.transpose(2, 3).reshape(x.size(0), x.size(2), -1)
+            ),
+            "all four axes were turned round, (D, T, H, B), as .T does: swap two of them, with transpose(1, 2)": (
+                lambda x: x.permute(3, 2, 1, 0).flatten(2)
             ),
         },
     ),
@@ -304,6 +338,9 @@ ITEMS = (
             "the scores are divided by the square root of C: divide by that of head_dim, C / n_head": (
                 lambda *case: multi_head(*case, scale="C")
             ),
+            "the scores are divided by the square root of n_head: divide by that of head_dim, C / n_head": (
+                lambda *case: multi_head(*case, scale="H")
+            ),
             "this equals attention without dividing by the square root of head_dim: divide the scores by it": (
                 lambda *case: multi_head(*case, scale="none")
             ),
@@ -314,7 +351,19 @@ ITEMS = (
                 lambda *case: multi_head(*case, unprojected=True)
             ),
             "query and key have changed places: w_qkv holds queries, keys, values from top to bottom": (
-                lambda *case: multi_head(*case, order=True)
+                lambda *case: multi_head(*case, order="kqv")
+            ),
+            "key and value have changed places: w_qkv holds queries, keys, values from top to bottom": (
+                lambda *case: multi_head(*case, order="qvk")
+            ),
+            "w_qkv was read as values, keys, queries: from top to bottom it holds queries, keys, values": (
+                lambda *case: multi_head(*case, order="vkq")
+            ),
+            "w_qkv was read as keys, values, queries: from top to bottom it holds queries, keys, values": (
+                lambda *case: multi_head(*case, order="kvq")
+            ),
+            "w_qkv was read as values, queries, keys: from top to bottom it holds queries, keys, values": (
+                lambda *case: multi_head(*case, order="vqk")
             ),
             "w_qkv was read head by head: it holds the queries of all heads, then all keys, then all values": (
                 lambda *case: multi_head(*case, by_head=True)

@@ -279,6 +279,15 @@ ITEMS = (
             "each channel was measured over the tokens: measure each token over its channels, dim=-1": norm_with(
                 dim=-2
             ),
+            "the first axis was measured, across the batch: measure each token over its channels, dim=-1": norm_with(
+                dim=0
+            ),
+            "axis 1 was measured, which is the last only in a plain table: name the channels as dim=-1": norm_with(
+                dim=1
+            ),
+            "each text's tokens were measured together: measure each token by itself, along dim=-1 only": norm_with(
+                dim=(-2, -1)
+            ),
             "all tokens were measured together: measure each by itself, with dim=-1 and keepdim=True": (
                 lambda x, weight, bias: norm_with(dim=tuple(range(x.dim())))(x, weight, bias)
             ),
@@ -310,6 +319,9 @@ ITEMS = (
             "this is ReLU, without the soft edge: multiply x by the share that the tanh formula lets through": F.relu,
             "this is SiLU, x times its sigmoid: GELU's share comes from the tanh formula": F.silu,
             "the half in front is missing: 1 + tanh runs from 0 to 2, so halve it": gelu_with(half=1.0),
+            "the 1 + is missing: tanh runs from -1 to 1, and the share that is let through is (1 + tanh) / 2": (
+                lambda x: 0.5 * x * (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh()
+            ),
             "this is only the share that is let through: multiply it by x": lambda x: (
                 0.5 * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)).tanh())
             ),
@@ -446,16 +458,39 @@ ITEMS = (
         initial_std,
         std_cases,
         {
-            "the rule's second line is missing: what writes to the stream is drawn smaller by sqrt(2L)": std_with(
+            "the rule's second line is missing: for what writes to the stream, 0.02 is divided by sqrt(2L)": std_with(
                 lambda L: 1
             ),
-            "the writes are drawn smaller by sqrt(L): there are two in each block, so sqrt(2L)": std_with(
+            "the writes' 0.02 is divided by sqrt(L): there are two writes in each block, so by sqrt(2L)": std_with(
                 lambda L: 1 / math.sqrt(L)
             ),
-            "the writes are drawn smaller by 2L: they add up as a random walk does, so it is the root": std_with(
+            "the writes' 0.02 is divided by 2L: they add up as a random walk does, so it is the root": std_with(
                 lambda L: 1 / (2 * L)
             ),
-            "the writes are drawn larger: divide by sqrt(2L)": std_with(lambda L: math.sqrt(2 * L)),
+            "the writes' 0.02 is divided by L: two writes a block, and a random walk, so by sqrt(2L)": std_with(
+                lambda L: 1 / L
+            ),
+            "the writes' 0.02 is divided by sqrt(2), and L left out: the root is of the product, sqrt(2L)": std_with(
+                lambda L: 1 / math.sqrt(2)
+            ),
+            "the writes' 0.02 is divided by sqrt(2) * L: the root is of the product, sqrt(2L)": std_with(
+                lambda L: 1 / (math.sqrt(2) * L)
+            ),
+            "the writes' 0.02 is divided by sqrt(2), then multiplied by L: put the root of 2 * L below": std_with(
+                lambda L: L / math.sqrt(2)
+            ),
+            "the writes' 0.02 is multiplied by sqrt(2L), so they are drawn larger: divide by it": std_with(
+                lambda L: math.sqrt(2 * L)
+            ),
+            "the writes' 0.02 is multiplied by 2L, so they are drawn larger: divide by sqrt(2L)": std_with(
+                lambda L: 2 * L
+            ),
+            "sqrt(2L) was taken away from the writes' 0.02: divide by it": std_with(
+                lambda L: 1 - math.sqrt(2 * L) / 0.02
+            ),
+            "the writes' 0.02 is missing: it is 0.02 divided by sqrt(2L), not 1": std_with(
+                lambda L: 1 / math.sqrt(2 * L) / 0.02
+            ),
             "every matrix is drawn smaller: only those that write to the stream, the two called proj": std_with(
                 by_depth, ("attention", "mlp")
             ),
@@ -469,6 +504,9 @@ ITEMS = (
                 lambda L: 1, biases=True
             ),
             "biases are drawn as well: they begin at 0": std_with(by_depth, biases=True),
+            "biases are drawn with 0.02, as matrices that read are: they begin at 0": (
+                lambda name, n_layer: 0.02 if name.endswith("bias") else initial_std(name, n_layer)
+            ),
             "this is a variance: return its root, the standard deviation": (
                 lambda name, n_layer: initial_std(name, n_layer) ** 2
             ),

@@ -249,7 +249,8 @@ def plot_protocols(scores: dict[str, tuple[float, float, float]]) -> Axes:
                       color=ORANGE if row else BLUE, markersize=7, capsize=5, elinewidth=1.3)  # fmt: skip
         moved = f"{value:.2f}" + (f"  ({value / ours - 1:+.0%})" if row else "")
         axes.annotate(moved, (max(high, value), row), xytext=(8, 0), textcoords="offset points", va="center",
-                      color=INK, fontweight="normal" if row else "bold")  # fmt: skip
+                      color=INK, fontweight="normal" if row else "bold",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.set_yticks(range(len(scores)), scores)
     axes.invert_yaxis()
     axes.grid(visible=False)
