@@ -1,6 +1,6 @@
 """The figures that the README gives, measured here: `make measure` prints the rows of its tables.
 
-python tests/measure.py laptop | prepare | score | import [folder with some GB free]
+python tests/measure.py laptop | prepare | score | import | classroom [folder with some GB free]
 """
 
 import json
@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from measure_classroom import classroom
 
 PAIRS = 5  # times that two sides are run in turn
 
@@ -257,7 +259,7 @@ def _peak_megabytes() -> int:
     raise OSError("needs /proc, as Linux has it")
 
 
-MEASURES = {"laptop": laptop, "prepare": prepare, "score": score, "import": import_xl}
+MEASURES = {"laptop": laptop, "prepare": prepare, "score": score, "import": import_xl, "classroom": classroom}
 
 if __name__ == "__main__":
     asked = sys.argv[1] if len(sys.argv) > 1 else "laptop"

@@ -18,6 +18,7 @@ from typing import Any
 from nanogpt.course.classroom import gradebook, sandbox
 from nanogpt.course.classroom.build import stem_of
 from nanogpt.course.classroom.collect import students_of
+from nanogpt.course.classroom.roster import read_roster
 from nanogpt.course.classroom.sandbox import Limits
 from nanogpt.course.classroom.submission import (
     FAILED,
@@ -54,7 +55,7 @@ def grade(
     todo = {}
     with gradebook.open_gradebook(course) as book:
         gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
-        gradebook.enter_students(book, students)
+        gradebook.enter_students(book, read_roster(course) or students)
         before = {}
         for student in students:
             job = Job(course, assignment, stem, student.id, limits, sandboxed)

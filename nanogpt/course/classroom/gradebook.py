@@ -22,6 +22,8 @@ def open_gradebook(course: Path) -> Iterator[Any]:
     from nbgrader.api import Gradebook
     from sqlalchemy.exc import DatabaseError, SAWarning
 
+    if not course.is_dir():
+        raise FileNotFoundError(f"{course} is no folder; name the course's folder with --course")
     path = course / GRADEBOOK
     beside_python = str(Path(sys.executable).parent)  # where nbgrader looks for the program alembic
     if beside_python not in os.environ["PATH"].split(os.pathsep):

@@ -1,0 +1,85 @@
+"""The marks as CSV: one file to read, one with Canvas's columns, one with Moodle's."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nanogpt.checkpoint import write_whole
+from nanogpt.course.classroom import gradebook
+from nanogpt.course.classroom.submission import FAILED, read_result
+
+Row = Iterable[Any]
+CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+MOODLE = ["First name", "Last name", "ID number", "Email address"]
+
+
+def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[list[Path], list[str]]:
+    """Write grades.csv, canvas.csv and moodle.csv of all assignments. Returns the files, and what isn't in them.
+
+    A mark that isn't whole, because a written answer waits for a person, is left blank unless `partial`; so is one
+    that isn't there, and a platform leaves a blank as it finds it.
+    """
+    names = [assignment.name for assignment in book.assignments]
+    most = {name: sum(gradebook.cells(book, name).values()) for name in names}
+    held = {name: gradebook.marks(book, name) for name in names}
+    students = sorted(book.students, key=lambda student: student.id)
+    notes, lines, totals = [], [], {student.id: {} for student in students}
+    for name in names:
+        waiting = 0
+        for student in students:
+            status, score = _status(course, name, student.id, held[name].get(student.id))
+            if status == "waits for a person":
+                waiting += 1
+                score = score if partial else None
+            totals[student.id][name] = "" if score is None else f"{score:g}"
+            row = [name, student.id, student.last_name or "", student.first_name or ""]
+            lines.append([*row, totals[student.id][name], f"{most[name]:g}", status])
+        if waiting and not partial:
+            notes.append(
+                f"{name}: {waiting} wait for a person's marks in written/{name}.csv and are blank; "
+                "--partial gives them without"
+            )
+    canvas = [["    Points Possible", "", "", "", "", *(f"{most[name]:g}" for name in names)]]
+    canvas += [
+        [_name(s), s.lms_user_id or "", s.id, s.email or "", "", *(totals[s.id][name] for name in names)]
+        for s in students
+    ]
+    moodle = [
+        [s.first_name or "", s.last_name or "", s.id, s.email or "", *(totals[s.id][name] for name in names)]
+        for s in students
+    ]
+    return [
+        _write(
+            out / "grades.csv", ["assignment", "student", "last name", "first name", "score", "of", "status"], lines
+        ),
+        _write(out / "canvas.csv", [*CANVAS, *names], canvas),
+        _write(out / "moodle.csv", [*MOODLE, *(f"Assignment: {name} (Real)" for name in names)], moodle),
+    ], notes
+
+
+def _status(course: Path, assignment: str, student: str, mark: dict[str, Any] | None) -> tuple[str, float | None]:
+    """Where a submission stands, and its score as far as there is one."""
+    result = read_result(course, assignment, student)
+    if mark is None:
+        return "nothing handed in", None
+    if mark["score"] is None:
+        return (f"not graded: {result['reason']}" if result and result["status"] == FAILED else "not graded"), None
+    if mark["waiting"]:
+        return "waits for a person", mark["score"]
+    return (f"refused: {result['reason']}" if result and result["reason"] else "graded"), mark["score"]
+
+
+def _name(student: Any) -> str:
+    return ", ".join(filter(None, [student.last_name, student.first_name])) or student.id
+
+
+def _write(path: Path, head: list[str], rows: list[Row]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([head, *rows])
+
+    write_whole(path, write)
+    return path
