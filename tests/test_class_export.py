@@ -1,0 +1,69 @@
+"""The marks as CSV: what a platform would read, and nothing that isn't a whole mark."""
+
+import csv
+
+import pytest
+from invented_class import NAME, hand_in, new_course, outcome
+
+from nanogpt.course.classroom import gradebook
+from nanogpt.course.classroom.export import export
+from nanogpt.course.classroom.roster import Student
+from nanogpt.course.classroom.submission import FAILED, REFUSED
+
+
+@pytest.fixture
+def course(tmp_path):
+    new_course(tmp_path)
+    hand_in(tmp_path, "s01", outcome("multi_head", "wrong"), score=1.5)
+    hand_in(tmp_path, "s02")
+    hand_in(tmp_path, "s03", status=REFUSED, reason="it is no notebook")
+    hand_in(tmp_path, "s04", status=FAILED, reason="the grader stopped")
+    with gradebook.open_gradebook(tmp_path) as book:
+        gradebook.enter_students(book, [Student("s05"), Student("s01", "A", "B", "s01@example.org", "12345")])
+    return tmp_path
+
+
+def exported(course, partial=False):
+    with gradebook.open_gradebook(course) as book:
+        files, notes = export(book, course, course / "grades", partial)
+    tables = {}
+    for path in files:
+        with path.open(newline="", encoding="utf-8") as file:
+            tables[path.stem] = list(csv.reader(file))
+    return tables, notes
+
+
+def test_each_student_has_a_line_that_says_where_the_mark_stands(course):
+    head, *lines = exported(course)[0]["grades"]
+    assert head == ["assignment", "student", "last name", "first name", "score", "of", "status"]
+    assert [line[4:] for line in lines] == [
+        ["12.5", "17", "graded"],
+        ["", "17", "waits for a person"],
+        ["0", "17", "refused: it is no notebook"],
+        ["", "17", "not graded: the grader stopped"],
+        ["", "17", "nothing handed in"],
+    ]
+
+
+def test_a_mark_that_waits_for_a_person_is_blank_and_told_unless_it_is_asked_for(course):
+    _, notes = exported(course)
+    assert notes == [
+        f"{NAME}: 1 wait for a person's marks in written/{NAME}.csv and are blank; --partial gives them without"
+    ]
+    tables, notes = exported(course, partial=True)
+    assert tables["grades"][2][4] == "15"
+    assert notes == []
+
+
+def test_canvas_finds_its_own_columns_and_the_points_to_get(course):
+    head, points, first, *_ = exported(course)[0]["canvas"]
+    assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", NAME]
+    assert points == ["    Points Possible", "", "", "", "", "17"]
+    assert first == ["B, A", "12345", "s01", "s01@example.org", "", "12.5"]
+
+
+def test_moodle_finds_its_own_columns(course):
+    head, first, *_, last = exported(course)[0]["moodle"]
+    assert head == ["First name", "Last name", "ID number", "Email address", f"Assignment: {NAME} (Real)"]
+    assert first == ["A", "B", "s01", "s01@example.org", "12.5"]
+    assert last == ["", "", "s05", "", ""]

@@ -1,0 +1,96 @@
+"""Written answers: out to a sheet, marked by a person, and back to the gradebook."""
+
+import csv
+
+import pytest
+from invented_class import NAME, QUESTION, hand_in, new_course
+
+from nanogpt.course.classroom import gradebook
+from nanogpt.course.classroom.written import take_in, write_sheet
+
+
+@pytest.fixture
+def course(tmp_path):
+    new_course(tmp_path)
+    hand_in(tmp_path, "s01", written="Outputs 3 to 6, as later tokens\nlook back.")
+    hand_in(tmp_path, "s02", written="=1+1")
+    hand_in(tmp_path, "s03", written="")
+    return tmp_path
+
+
+def sheet(course) -> list[dict]:
+    with gradebook.open_gradebook(course) as book:
+        path = write_sheet(book, course, NAME)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def fill(course, **changes: dict) -> None:
+    rows = sheet(course)
+    path = course / "written" / f"{NAME}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | changes.get(row["student"], {}) for row in rows)
+
+
+def taken_in(course) -> dict:
+    with gradebook.open_gradebook(course) as book:
+        take_in(book, course, NAME)
+        return gradebook.marks(book, NAME)
+
+
+def test_the_sheet_has_a_line_for_each_answer_and_none_for_untouched_ones(course):
+    rows = sheet(course)
+    assert [(row["student"], row["question"], row["out of"], row["score"]) for row in rows] == [
+        ("s01", QUESTION, "2", ""),
+        ("s02", QUESTION, "2", ""),
+    ]
+    assert rows[0]["answer"] == "Outputs 3 to 6, as later tokens\nlook back."
+
+
+def test_an_answer_that_a_spreadsheet_would_run_stays_text(course):
+    assert sheet(course)[1]["answer"] == "'=1+1"
+
+
+def test_scores_and_comments_reach_the_gradebook_and_the_sheet_keeps_them(course):
+    fill(course, s01={"score": "1.5", "comment": "and why?"}, s02={"score": "0,5"})
+    marks = taken_in(course)
+    assert marks["s01"]["cells"][QUESTION] == 1.5
+    assert marks["s01"]["comments"][QUESTION] == "and why?"
+    assert marks["s01"]["score"] == 16.5
+    assert marks["s02"]["cells"][QUESTION] == 0.5
+    assert marks["s01"]["waiting"] == []
+    assert [row["score"] for row in sheet(course)] == ["1.5", "0.5"]
+
+
+def test_a_line_without_a_score_says_nothing(course):
+    fill(course, s01={"score": "2"})
+    taken_in(course)
+    fill(course, s01={"score": " "})
+    assert taken_in(course)["s01"]["cells"][QUESTION] == 2
+    assert taken_in(course)["s02"]["waiting"] == [QUESTION]
+
+
+def test_a_score_for_another_answer_than_the_one_handed_in_is_not_taken(course):
+    fill(course, s01={"score": "2", "answer": "an earlier answer"})
+    assert taken_in(course)["s01"]["cells"][QUESTION] is None
+
+
+@pytest.mark.parametrize("score", ["3", "-1", "two", "nan", "inf"])
+def test_a_score_that_cannot_be_is_told_with_its_line_and_nothing_is_taken_in(course, score):
+    fill(course, s01={"score": "1"}, s02={"score": score})
+    with pytest.raises(
+        ValueError, match=rf"line 3 of .*{NAME}\.csv: the score is '{score}'; write a number from 0 to 2"
+    ):
+        taken_in(course)
+    with gradebook.open_gradebook(course) as book:
+        assert gradebook.marks(book, NAME)["s01"]["waiting"] == [QUESTION]
+
+
+def test_without_answers_there_is_no_sheet(tmp_path):
+    new_course(tmp_path)
+    hand_in(tmp_path, "s01", written="")
+    with gradebook.open_gradebook(tmp_path) as book:
+        assert write_sheet(book, tmp_path, NAME) is None
+        assert take_in(book, tmp_path, NAME) == 0
