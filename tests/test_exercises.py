@@ -81,6 +81,16 @@ def test_it_ends_with_a_question_its_rubric_and_a_model_answer(solution):
     assert graded(written)["grade"] and graded(written)["solution"] and len(written.source) > 100
 
 
+def test_the_rubric_that_students_see_is_a_line_a_point_without_figures_and_adds_up(solution):
+    exercise = cells(ROOT / "exercises" / solution.parent.name / solution.name)
+    *_, question, written = exercise
+    rubric = question.source[re.search(r"^(- )?\d+ points?: ", question.source, re.M).start() :].split("\n")
+    points = [re.fullmatch(r"(?:- )?(\d+) points?: ([^\d$]{1,100})", line) for line in rubric if line]
+    assert all(points), f"a point says what it is for in one short line without figures, got {rubric}"
+    assert sum(int(point[1]) for point in points) == graded(written)["points"]
+    assert not [cell for cell in exercise if "To mark it:" in cell.source], "that belongs to the model answer"
+
+
 def test_an_untouched_exercise_is_not_attempted_and_nothing_else(solution, tmp_path, monkeypatch):
     monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
