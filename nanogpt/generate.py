@@ -6,6 +6,7 @@ The generator owns its cache of keys and values, so that each new token costs on
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -91,7 +92,17 @@ def next_token_probs(logits: Tensor, sampling: Sampling, seen: Tensor) -> Tensor
     return logits.softmax(dim=-1)
 
 
-def generate_tokens(
+class Step(NamedTuple):
+    """One new token, and what it was drawn from."""
+
+    token: int
+    logits: Tensor
+    """The model's own scores, (V,), before any setting."""
+    probs: Tensor
+    """The distribution after all settings, (V,)."""
+
+
+def generate_steps(
     model: GPT,
     prompt_ids: list[int],
     max_new_tokens: int,
@@ -99,8 +110,8 @@ def generate_tokens(
     vocab_size: int | None = None,
     stop: int | None = None,
     use_cache: bool = True,
-) -> Iterator[int]:
-    """Yield new token ids one by one, up to `max_new_tokens` or until `stop` would come.
+) -> Iterator[Step]:
+    """Yield new tokens one by one, with their distributions, up to `max_new_tokens` or until `stop` would come.
 
     vocab_size: the tokenizer's, so that padding is never drawn. When the context is full, its last half
     is read again and generation goes on. `use_cache=False` reads the whole window for each token: slow,
@@ -116,10 +127,24 @@ def generate_tokens(
         raise ValueError(f"max_new_tokens={max_new_tokens} is negative; choose 0 or more")
     vocab_size = vocab_size or model.config.vocab_size
     sampling.check_vocabulary(vocab_size)
-    return _tokens(model, list(prompt_ids), max_new_tokens, sampling, vocab_size, stop, use_cache)
+    return _steps(model, list(prompt_ids), max_new_tokens, sampling, vocab_size, stop, use_cache)
 
 
-def _tokens(model, ids, max_new_tokens, sampling, vocab_size, stop, use_cache) -> Iterator[int]:
+def generate_tokens(
+    model: GPT,
+    prompt_ids: list[int],
+    max_new_tokens: int,
+    sampling: Sampling | None = None,
+    vocab_size: int | None = None,
+    stop: int | None = None,
+    use_cache: bool = True,
+) -> Iterator[int]:
+    """Yield the ids alone of what `generate_steps` yields, and raise what it raises."""
+    steps = generate_steps(model, prompt_ids, max_new_tokens, sampling, vocab_size, stop, use_cache)
+    return (step.token for step in steps)
+
+
+def _steps(model, ids, max_new_tokens, sampling, vocab_size, stop, use_cache) -> Iterator[Step]:
     weight = model.token_embedding.weight
     T = model.config.context_length
     dice = torch.Generator()  # on the CPU, so that a seed means the same on every device
@@ -136,13 +161,13 @@ def _tokens(model, ids, max_new_tokens, sampling, vocab_size, stop, use_cache) -
                 cache.length = 0
         unread = ids[start + (cache.length if cache is not None else 0) :]
         with torch.inference_mode():
-            logits = model(torch.tensor([unread], device=weight.device), cache)[0, -1, :vocab_size]  # (V,)
-            probs = next_token_probs(logits.cpu(), sampling, torch.tensor(ids[start:]))
+            logits = model(torch.tensor([unread], device=weight.device), cache)[0, -1, :vocab_size].cpu()  # (V,)
+            probs = next_token_probs(logits, sampling, torch.tensor(ids[start:]))
             token = int(torch.multinomial(probs, 1, generator=dice))
         if token == stop:
             return
         ids.append(token)
-        yield token
+        yield Step(token, logits, probs)
 
 
 def generate_text(

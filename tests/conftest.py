@@ -1,5 +1,6 @@
 """A tiny corpus and a tiny trained run, made once and shared by the tests that only read them."""
 
+import hypothesis
 import pytest
 
 from nanogpt.config import PRESETS
@@ -8,6 +9,9 @@ from nanogpt.data import TokenData
 from nanogpt.prepare import prepare
 from nanogpt.runs import Run, load_run, start_run
 from nanogpt.train import training_steps
+
+hypothesis.settings.register_profile("course", deadline=None)  # on a busy machine, a first call takes its time
+hypothesis.settings.load_profile("course")
 
 
 @pytest.fixture(scope="session")

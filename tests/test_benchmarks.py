@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nanogpt.benchmarks import articles, count_words, detokenise, split_last_word
@@ -12,7 +12,6 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)  # the harness takes seconds to import
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_running_text_is_made_as_the_harness_makes_it(text):
     from lm_eval.tasks.wikitext.preprocess_wikitext import process_results, wikitext_detokenizer

@@ -135,6 +135,15 @@ def test_a_difference_is_named(got, expected, what):
     assert what in difference(got, expected, 1e-4, 1e-5).what
 
 
+def test_whole_numbers_are_compared_exactly_and_floats_as_their_largest_allows():
+    ids = torch.tensor([50_000, 3])
+    assert difference(ids + 1, ids, 1e-4, 1e-5).what == "the values differ"
+    large = torch.tensor([40.0, 0.001])
+    assert difference(large + 2e-4, large, 1e-4, 1e-5) is None
+    small = torch.tensor([1.0, 0.001])
+    assert difference(small + 2e-4, small, 1e-4, 1e-5) is not None
+
+
 def test_equal_values_do_not_differ():
     for value in (torch.ones(2), [1, 2.5], ("a", b"b", None), {"x": torch.zeros(1)}, 3, float("nan")):
         assert difference(value, value, 1e-4, 1e-5) is None

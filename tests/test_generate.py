@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from nanogpt.config import ModelConfig
 from nanogpt.generate import (
     Sampling,
+    generate_steps,
     generate_text,
     generate_tokens,
     keep_top_k,
@@ -170,6 +171,17 @@ def test_a_sampled_share_is_the_probability(model):
     drawn = torch.tensor([next(generate_tokens(model, [1], 1, Sampling(1.0, seed=s))) for s in range(2000)])
     share = torch.bincount(drawn, minlength=64) / 2000
     assert (share - expected).abs().max() < 4 * 0.5 / 2000**0.5
+
+
+def test_a_step_tells_what_its_token_was_drawn_from(model):
+    sampling = Sampling(0.7, top_k=5, seed=1)
+    ids = [1, 2]
+    for step in generate_steps(model, ids, 4, sampling):
+        logits = model(torch.tensor([ids]))[0, -1]
+        assert torch.allclose(step.logits, logits, atol=1e-5)
+        assert torch.allclose(step.probs, next_token_probs(logits, sampling, torch.tensor(ids)), atol=1e-5)
+        assert step.probs[step.token] > 0
+        ids.append(step.token)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import tiktoken
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
@@ -49,7 +49,6 @@ def test_gpt2s_merges_follow_from_its_ranks():
     assert merges(gpt2_tokenizer()._mergeable_ranks) == released
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("  two  spaces\n\n\n and \t tabs   ")
 @example("\u00a0\u2003\u200b\r\n x")
@@ -63,7 +62,6 @@ def test_their_ids_are_ours(ours, theirs, text):
         assert theirs[kind].decode(ids) == text
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_the_text_of_end_of_text_is_their_special_token_unless_asked(ours, theirs, before, after):
     for kind in KINDS:
