@@ -1,7 +1,9 @@
 """A class with invented results, kept and entered as the grader does, for what is shown of them."""
 
 import shutil
+import tempfile
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -23,9 +25,20 @@ def new_course(folder: Path, roster: str = "") -> Path:
     """A course of one exercise, with nobody's work in it. roster: ids with spaces between; none for no roster."""
     for part in ("solutions", "exercises"):
         shutil.copytree(ROOT / part / NAME, folder / part / NAME)
+    (folder / gradebook.GRADEBOOK).write_bytes(empty_gradebook())
     if roster:
         (folder / "roster.csv").write_text("\n".join(["id", *roster.split()]) + "\n")
     return folder
+
+
+@cache
+def empty_gradebook() -> bytes:
+    """A gradebook that knows the exercise and no student; making one takes nbgrader seconds."""
+    exercise = nbformat.read(ROOT / "exercises" / NAME / f"{STEM}.ipynb", as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        with gradebook.open_gradebook(Path(folder)) as book:
+            gradebook.register(book, NAME, STEM, exercise)
+        return (Path(folder) / gradebook.GRADEBOOK).read_bytes()
 
 
 def outcome(item: str, verdict: str = "right", report: str = "", cause: str | None = None) -> dict:
@@ -77,8 +90,6 @@ def hand_in(
     elif status != REFUSED:
         scores = {}
     with gradebook.open_gradebook(course) as book:
-        exercise = nbformat.read(course / "exercises" / NAME / f"{STEM}.ipynb", as_version=4)
-        gradebook.register(book, NAME, STEM, exercise)
         gradebook.enter_students(book, [Student(student)])
         gradebook.enter(book, NAME, student, WHEN, scores, keep_written=False)
         if score is not None:

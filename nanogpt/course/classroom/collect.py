@@ -5,6 +5,7 @@ import os
 import re
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -105,12 +106,15 @@ def _files(source: Path) -> Iterator[HandedIn]:
     elif not zipfile.is_zipfile(source):
         raise ValueError(f"{source} is neither a zip nor a folder; name what your platform gave you")
     else:
-        with zipfile.ZipFile(source) as archive:
-            for entry in archive.infolist():
-                name = PurePosixPath(entry.filename)
-                if not entry.is_dir() and not _hidden(name):
-                    with archive.open(entry) as file:
-                        yield HandedIn(name, time.mktime((*entry.date_time, 0, 0, -1)), file.read(LARGEST + 1))
+        try:
+            with zipfile.ZipFile(source) as archive:
+                for entry in archive.infolist():
+                    name = PurePosixPath(entry.filename)
+                    if not entry.is_dir() and not _hidden(name):
+                        with archive.open(entry) as file:
+                            yield HandedIn(name, time.mktime((*entry.date_time, 0, 0, -1)), file.read(LARGEST + 1))
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: it wants a password
+            raise ValueError(f"{source} can't be read ({error}); get the zip from your platform once more") from None
 
 
 def _hidden(path: PurePosixPath) -> bool:

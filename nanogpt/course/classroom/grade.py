@@ -1,11 +1,10 @@
 """Grading a class: in parallel, each submission in a sandbox of its own, resumed where it was stopped.
 
 A submission's result.json is written last. Where it is there, and of the same file and the same tests, nothing is done
-again; before anything is done again, the old mark is taken away.
+again; before anything is done again, the old mark is taken away, and result.json says that none is there.
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,6 +32,8 @@ from nanogpt.course.classroom.submission import (
     read_result,
 )
 
+UNFINISHED = "its grading was stopped before it was done; grade again, and it goes on"
+
 
 def grade(
     course: Path,
@@ -52,21 +53,23 @@ def grade(
     if sandboxed and (trouble := sandbox.trouble()):
         raise OSError(trouble)
     students, strangers = students_of(course, assignment)
-    todo = {}
+    todo: dict[Job, str] = {}
+    words: dict[Job, dict] = {}  # the written answers that a person may have marked
     with gradebook.open_gradebook(course) as book:
         gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
         gradebook.enter_students(book, read_roster(course) or students)
-        before = {}
         for student in students:
             job = Job(course, assignment, stem, student.id, limits, sandboxed)
             mark, kept = fingerprint(job), read_result(course, assignment, student.id)
             if again or kept is None or kept["fingerprint"] != mark or kept["status"] == FAILED:
+                todo[job], words[job] = mark, kept["written"] if kept else {}
+                keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED, "written": words[job]})
                 gradebook.clear(book, assignment, student.id)
-                shutil.rmtree(job.place, ignore_errors=True)
-                todo[job], before[job] = mark, kept or {}
+                (job.place / f"{stem}.ipynb").unlink(missing_ok=True)
         for job, result in _graded(todo, jobs):
-            same_words = before[job].get("written") == result["written"]
-            _enter(book, job, result, same_words)
+            if result["status"] == FAILED:
+                result["written"] = words[job]
+            _enter(book, job, result, same_words=words[job] == result["written"])
             keep_result(job, result)
             say(line_of(result))
     for line in strangers:
@@ -114,7 +117,7 @@ def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str,
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BrokenProcessPool:
+        except BrokenProcessPool:  # grade_one itself raises nothing
             return
         finally:
             pool.shutdown(cancel_futures=True)

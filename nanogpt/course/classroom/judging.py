@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from nanogpt.course.check import Item, items
-from nanogpt.course.check.item import judge_trials
+from nanogpt.course.check.item import judge, judge_trials
 from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
 from nanogpt.course.check.trial import Fault, Trial
 from nanogpt.course.classroom.assemble import grade_id, is_answer
@@ -116,7 +116,7 @@ def judge_notebook(
                 said = ""
             elif (item := carried_by(cell)) is not None:
                 if item in failed:
-                    process.do({"what": "stand_in", "name": item})
+                    process.stand_in(item)
                     _show(cell, f"{item} is not right yet: from here on the course's own stands in for it", True)
             else:
                 try:
@@ -154,6 +154,14 @@ class _Process:
             self.done.append(request)
         return reply
 
+    def stand_in(self, item: str) -> None:
+        """Put the course's own version in an answer's place: now, or if the process dies of it, when the next begins."""
+        request = {"what": "stand_in", "name": item}
+        try:
+            self.do(request)
+        except Died:
+            self.done.append(request)
+
     def _alive(self) -> Sandbox:
         while self.sandbox is None:
             if time.monotonic() > self.until:
@@ -174,6 +182,7 @@ class _Process:
     def close(self) -> None:
         if self.sandbox is not None:
             self.sandbox.close()
+            self.sandbox = None
 
 
 def _judge_cell(
@@ -213,9 +222,17 @@ def _check(item: Item, seed: int, process: _Process, said: str) -> str:
             values = {key: unpack(reply[key]) for key in ("got", "again", "gradients")}
             return Trial(unchanged=bool(reply["unchanged"]), fault=fault, **values)
         except (ValueError, KeyError, TypeError):
+            process.close()
             raise Died("it broke its connection with the grader: what came is not a trial's outcome") from None
 
-    return judge_trials(item, item.drawn(seed), trial)
+    try:
+        return judge_trials(item, item.drawn(seed), trial)
+    except (CheckFailed, Died, OSError):
+        raise
+    except Exception as error:
+        judge(item, item.reference, seed)  # raises where it is the item that is broken; else it is what came back
+        lines = {"asked for": item.asked, "so": f"what came back can't be compared: {error}"}
+        raise report(item.name, CheckFailed, lines) from None
 
 
 def _is_test(cell: NotebookNode) -> bool:

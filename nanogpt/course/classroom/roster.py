@@ -42,19 +42,24 @@ def read_roster(course: Path) -> list[Student]:
         return []
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
-        if "id" not in (rows.fieldnames or ()):
-            raise ValueError(f"{ROSTER} has no column called id; its first line should be {','.join(COLUMNS)}")
-        students = [Student(**{key: (row.get(key) or "").strip() for key in COLUMNS}) for row in rows]
-    seen = set()
-    for line, student in enumerate(students, 2):
+        try:
+            columns = rows.fieldnames or ()
+            found = [(rows.line_num, {key: (row.get(key) or "").strip() for key in COLUMNS}) for row in rows]
+        except UnicodeDecodeError:
+            raise ValueError(f"{ROSTER} is not in UTF-8; save it as CSV in UTF-8") from None
+    if "id" not in columns:
+        raise ValueError(f"{ROSTER} has no column called id; its first line should be {','.join(COLUMNS)}")
+    students = []
+    for line, row in found:
+        student = Student(**row)
         if not ID.fullmatch(student.id):
             raise ValueError(
                 f"line {line} of {ROSTER}: {student.id!r} can't be an id; use letters, digits and . _ - @, "
                 "beginning with a letter or a digit"
             )
-        if student.id in seen:
+        if student.id in [other.id for other in students]:
             raise ValueError(f"line {line} of {ROSTER}: {student.id} is there twice; leave one out")
-        seen.add(student.id)
+        students.append(student)
     return students
 
 

@@ -4,8 +4,10 @@ A result is a dictionary that JSON can hold; it says what came of each test cell
 happened on the way.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import secrets
 import time
@@ -27,6 +29,7 @@ from nanogpt.course.classroom.sandbox import Limits
 
 AUTOGRADED, RESULT, SALT = "autograded", "result.json", ".classroom-salt"
 GRADED, REFUSED, FAILED = "graded", "refused", "failed"
+RIGHT_ANSWERS = re.compile(r"\bnanogpt\b(?!\.course import check)|\bor_reference\b|\bcheck\.items\b")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,12 @@ def keep_result(job: Job, result: dict[str, Any]) -> None:
     """Write a result, whole or not at all."""
     job.place.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    write_whole(job.place / RESULT, lambda partial: partial.write_text(text, encoding="utf-8"))
+    _write(job.place / RESULT, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file, whole or not at all. What a student put in that is no character becomes a question mark."""
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", errors="replace"))
 
 
 def notebooks_of(course: Path, assignment: str, stem: str) -> tuple[NotebookNode, NotebookNode]:
@@ -79,10 +87,10 @@ def notebooks_of(course: Path, assignment: str, stem: str) -> tuple[NotebookNode
 def fingerprint(job: Job) -> str:
     """Changes when what was handed in changes, or what it is judged by."""
     path = job.file
+    parts = [os.fsencode(path.name), str(path.stat().st_size).encode()]
     if path.is_file() and path.stat().st_size <= LARGEST:
-        parts = [path.name.encode(), path.read_bytes()]
-    else:
-        parts = [path.name.encode(), str(path.stat().st_size).encode()]
+        with contextlib.suppress(OSError):  # who can't be read is told of when it is graded
+            parts.append(path.read_bytes())
     bank = Path(check.__file__).with_name(f"{job.stem}.py")
     for name in (SOLUTIONS, EXERCISES):
         parts.append((job.course / name / job.assignment / f"{job.stem}.ipynb").read_bytes())
@@ -106,7 +114,7 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
         submission = read_submission(path)
     except ValueError as error:
         return blank | {"status": REFUSED, "reason": str(error)}
-    except OSError as error:
+    except Exception as error:
         return blank | {"status": FAILED, "reason": f"it can't be read: {error}"}
     try:
         solution, exercise = notebooks_of(job.course, job.assignment, job.stem)
@@ -114,18 +122,17 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
         vary = partial(variant, salt(job.course), job.student)
         judged = judge_notebook(notebook, job.stem, job.limits, job.course if job.sandboxed else None, vary)
         job.place.mkdir(parents=True, exist_ok=True)
-        text = nbformat.writes(notebook)
-        write_whole(job.place / f"{job.stem}.ipynb", lambda partial: partial.write_text(text, encoding="utf-8"))
+        _write(job.place / f"{job.stem}.ipynb", nbformat.writes(notebook))
+        return blank | {
+            "status": GRADED,
+            "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
+            "written": _written(notebook, exercise),
+            "answers": {grade_id(cell): cell.source for cell in notebook.cells if is_answer(cell)},
+            "remarks": [*remarks, *judged.remarks, *_worth_a_look(notebook)],
+            "seconds": round(time.monotonic() - began, 2),
+        }
     except Exception as error:  # of ours: the student has no mark then, and the next one's turn comes
         return blank | {"status": FAILED, "reason": f"the grader stopped with {type(error).__name__}: {error}"}
-    return blank | {
-        "status": GRADED,
-        "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
-        "written": _written(notebook, exercise),
-        "answers": {grade_id(cell): cell.source for cell in notebook.cells if is_answer(cell)},
-        "remarks": [*remarks, *judged.remarks, *_worth_a_look(notebook)],
-        "seconds": round(time.monotonic() - began, 2),
-    }
 
 
 def blank_result(job: Job, mark: str) -> dict[str, Any]:
@@ -151,9 +158,11 @@ def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[s
 
 
 def _worth_a_look(notebook: NotebookNode) -> list[str]:
-    """A person should see answers that call the library, where the right ones are."""
-    return [
-        f"the answer {grade_id(cell)} imports from nanogpt: look at it"
-        for cell in notebook.cells
-        if is_answer(cell) and cell.cell_type == "code" and re.search(r"^\s*(from|import)\s+nanogpt", cell.source, re.M)
-    ]
+    """A person should see answers that use the library or the checks, where the right ones are."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and (is_answer(cell) or grade_id(cell) is None):
+            who = f"the answer {grade_id(cell)}" if is_answer(cell) else "a cell that the student added"
+            if used := RIGHT_ANSWERS.search(cell.source):
+                found.append(f"{who} uses {used[0]}: look at it")
+    return found

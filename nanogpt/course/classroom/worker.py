@@ -12,14 +12,16 @@ import sys
 from typing import Any
 
 SHOWN = 20_000  # characters of output that are kept of a cell
+OPEN_FILES = 256  # each pipe or socket holds memory of the kernel's
 
 
 def limit(memory: int, file_size: int) -> None:
-    """Bound this process for good: bytes of address space, bytes of a file, no core dumps. Not on Windows."""
+    """Bound this process for good: bytes of address space and of a file, files open, no core dumps. Not on Windows."""
     with contextlib.suppress(ImportError):
         import resource
 
-        for what, most in {"RLIMIT_AS": memory, "RLIMIT_FSIZE": file_size, "RLIMIT_CORE": 0}.items():
+        bounds = {"RLIMIT_AS": memory, "RLIMIT_FSIZE": file_size, "RLIMIT_NOFILE": OPEN_FILES, "RLIMIT_CORE": 0}
+        for what, most in bounds.items():
             resource.setrlimit(getattr(resource, what), (most, most))
 
 
@@ -58,12 +60,14 @@ class Worker:
         from traitlets.config import Config
 
         from nanogpt.course.check import items
-        from nanogpt.course.check.trial import try_on
+        from nanogpt.course.check.trial import Fault, Trial, try_on
         from nanogpt.course.classroom.wire import pack
 
-        self.items, self.try_on, self.pack = items(stem), try_on, pack
+        self.items, self.try_on, self.Trial, self.Fault, self.pack = items(stem), try_on, Trial, Fault, pack
         self.cases = {(name, seed): self.items[name].drawn(seed) for name in seeds for seed in seeds[name]}
         self.shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}), colors="nocolor")
+        self.shell.enable_gui = lambda gui=None: None  # so that `%matplotlib inline` does no harm
+        self.shell._tee = lambda channel: contextlib.nullcontext()  # IPython would keep all that is printed
 
     def do(self, what: str, name: str = "", source: str = "", seed: int = 0, case: int = 0) -> dict[str, Any]:
         """Carry out one request and say what came of it."""
@@ -84,7 +88,13 @@ class Worker:
         answer = self.shell.user_ns.get(name)
         if not callable(answer):
             return {"no_function": None if answer is None else type(answer).__name__}
-        tried = self.try_on(answer, self.cases[name, seed][case], self.items[name].gradient)
+        try:
+            return self.sent(self.try_on(answer, self.cases[name, seed][case], self.items[name].gradient))
+        except Exception as error:  # autograd refuses to go back through it, or it is too large to be sent
+            return self.sent(self.Trial(fault=self.Fault(type(error).__name__, str(error), "after its return")))
+
+    def sent(self, tried: Any) -> dict[str, Any]:
+        """A trial as JSON can hold it."""
         fault = tried.fault
         return {
             "got": self.pack(tried.got),
@@ -107,15 +117,16 @@ def serve() -> None:
     limit(first["memory"], first["file_size"])
     output = Bounded()
     worker = Worker(first["stem"], first["seeds"])
-    send(channel, {"ready": True})
+    send(channel, {"number": first["number"]})
     while True:
         try:
             request = receive(channel)
         except EOFError:
             return
         sys.stdout = sys.stderr = output
+        number = request.pop("number")
         reply = worker.do(**request)
-        send(channel, reply | {"output": output.take()})
+        send(channel, reply | {"output": output.take(), "number": number})
 
 
 if __name__ == "__main__":
