@@ -195,3 +195,16 @@ def test_a_change_inside_a_container_is_noticed():
 
     assert "changed in place" in complaint(greedy, total)
     assert "right on 1 inputs" in judge(total, lambda parts: torch.stack(parts).sum(0))
+
+
+def test_a_graph_broken_in_place_has_no_gradient():
+    def in_place(x):
+        out = x.exp()
+        out /= out / (2 * x)
+        return out
+
+    assert "no gradient comes through" in complaint(in_place)
+
+
+def test_a_number_too_large_for_a_float_is_another():
+    assert difference(10**400, 2.0, 1e-4, 1e-5).what == "the number is another"

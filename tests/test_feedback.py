@@ -147,12 +147,12 @@ def test_what_happened_is_told(course):
     assert "What happened on the way" not in page_of(course, "s02")
 
 
-def test_a_refused_or_failed_submission_is_a_paragraph_with_the_reason(course):
+def test_a_refused_submission_is_told_the_reason_and_a_failed_one_that_it_is_not_the_students_fault(course):
     refused, failed = (Reader(page_of(course, student)).text for student in ("s04", "s05"))
     assert "s04: 0 of 17 points\nWhat was handed in could not be taken, and has no points: " in refused
     assert ".pdf is not a notebook; hand in the .ipynb file itself." in refused
     assert "s05: no mark yet\nIt could not be graded yet" in failed
-    assert "the grader stopped with OSError: no process." in failed
+    assert "OSError" not in failed
 
 
 @pytest.fixture

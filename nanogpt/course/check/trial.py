@@ -57,9 +57,15 @@ def gradients(function: Callable[..., Any], case: Case) -> list[torch.Tensor]:
     inputs = [part for part in given if isinstance(part, torch.Tensor) and part.requires_grad]
     nothing = [torch.zeros_like(part) for part in inputs]
     try:
-        out = function(*given)
-    except Exception:  # what only computes without gradients has none
+        return _gradients(function, given, inputs, nothing)
+    except Exception:  # what only computes without gradients, or breaks their graph in place, has none
         return nothing
+
+
+def _gradients(
+    function: Callable[..., Any], given: Case, inputs: list[torch.Tensor], nothing: list[torch.Tensor]
+) -> list[torch.Tensor]:
+    out = function(*given)
     outputs = [part for part in (out if isinstance(out, tuple | list) else [out]) if isinstance(part, torch.Tensor)]
     total = sum((part * torch.arange(1, part.numel() + 1).view(part.shape).to(part).sin()).sum() for part in outputs)
     if not isinstance(total, torch.Tensor) or not total.requires_grad:

@@ -1,5 +1,6 @@
 """Comparing what came back with what was expected: kind, shape, type and numbers, in this order."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,8 +64,9 @@ def _numbers(got: Any, expected: float, rtol: float, atol: float, at: str) -> Di
         got = got.item()
     if not isinstance(got, int | float | np.number) or isinstance(got, bool):
         return Difference(f"a {type(got).__name__} came back{at}, not a number")
-    if math.isclose(got, expected, rel_tol=rtol, abs_tol=atol) or (math.isnan(got) and math.isnan(expected)):
-        return None
+    with contextlib.suppress(OverflowError):  # a whole number too large for a float is far from any expected one
+        if math.isclose(got, expected, rel_tol=rtol, abs_tol=atol) or (math.isnan(got) and math.isnan(expected)):
+            return None
     return Difference(f"the number{at} is another")
 
 

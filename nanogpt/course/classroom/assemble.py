@@ -42,28 +42,32 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
     """Put a student's answers into a copy of the master. Returns it, and what was odd, a sentence each.
 
     An answer in several cells is joined in their order, repetitions and untouched stubs left out. Cells that a
-    student added come along, before the answer that they stood before.
+    student added come along, before the cell of the master's that they stood before: an answer may stand in one. So
+    does what was made of a cell of the master's that is no test: an import may stand in it.
     """
     notebook, remarks = copy.deepcopy(master), []
     stubs = {grade_id(cell): cell.source for cell in master.cells if is_answer(cell)}
+    known = {grade_id(cell): cell.source.strip() for cell in master.cells if grade_id(cell)}
+    tests = {grade_id(cell) for cell in master.cells if cell.metadata.get("nbgrader", {}).get("grade")}
     answers: dict[str, list[str]] = {}
     added: dict[str | None, list[NotebookNode]] = {}
     waiting: list[NotebookNode] = []
     for cell in submission.get("cells", []):
         name, source = grade_id(cell), str(cell.get("source", ""))
-        if name in stubs:
+        if name in known:
             added.setdefault(name, []).extend(waiting)
             waiting = []
+        if name in stubs:
             parts = answers.setdefault(name, [])
             if source not in parts:
                 parts.append(source)
-        elif name is None and cell.get("cell_type") == "code" and source.strip():
+        elif name not in tests and cell.get("cell_type") == "code" and source.strip() not in ("", known.get(name)):
             waiting.append(nbformat.v4.new_code_cell(source))
     cells = []
     for cell in notebook.cells:
         name = grade_id(cell)
+        cells += added.get(name, [])
         if is_answer(cell):
-            cells += added.get(name, [])
             written = [part for part in answers.get(name, []) if part.strip() != stubs[name].strip()]
             if name not in answers:
                 remarks.append(f"the answer cell {name} is missing and counts as not attempted")

@@ -117,7 +117,7 @@ def render(marked: Marked, asked: dict[str, str], questions: dict[str, str]) -> 
     if result["status"] != GRADED:
         said = {
             REFUSED: f"What was handed in could not be taken, and has no points: {result['reason']}.",
-            FAILED: f"It could not be graded yet, and has no mark so far: {result['reason']}.",
+            FAILED: "It could not be graded yet, through no fault of yours, and has no mark so far.",
         }[result["status"]]
         return page(f"{title}, {result['student']}", head, f'<p class="note">{text(said)}</p>')
     written, remarks = result["written"], "".join(f"<li>{text(remark)}</li>" for remark in result["remarks"])

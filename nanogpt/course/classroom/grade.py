@@ -84,7 +84,7 @@ def line_of(result: dict[str, Any]) -> str:
     points = f"{earned:g} of {most:g}" if result["status"] == GRADED else result["status"]
     if outcomes and all(o["verdict"] == "not attempted" for o in outcomes):
         points += ", not attempted"
-    happened = "; ".join(filter(None, [result["reason"], *result["remarks"]]))
+    happened = "; ".join(filter(None, [result["reason"], *result["remarks"], *result["worth_a_look"]]))
     return f"{result['student']:16} {points}" + (f": {happened}" if happened else "")
 
 

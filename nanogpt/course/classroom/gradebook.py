@@ -20,7 +20,7 @@ COURSE_ID = "nanogpt"
 def open_gradebook(course: Path) -> Iterator[Any]:
     """nbgrader's Gradebook of a course, made if there is none yet. Raises OSError for a file that is none."""
     from nbgrader.api import Gradebook
-    from sqlalchemy.exc import DatabaseError, SAWarning
+    from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
 
     if not course.is_dir():
         raise FileNotFoundError(f"{course} is no folder; name the course's folder with --course")
@@ -34,8 +34,11 @@ def open_gradebook(course: Path) -> Iterator[Any]:
             book = Gradebook(f"sqlite:///{path.resolve()}", course_id=COURSE_ID)
         except DatabaseError:
             raise OSError(f"{path} is not a gradebook that can be read; move it away, and a new one is made") from None
-        with book:
-            yield book
+        try:
+            with book:
+                yield book
+        except OperationalError:
+            raise OSError(f"{path} can't be written; is another program, or another grading, at work on it?") from None
 
 
 def register(book: Any, assignment: str, stem: str, notebook: NotebookNode) -> None:

@@ -24,7 +24,13 @@ from nanogpt.course.classroom.sandbox import Died, Limits, Sandbox
 from nanogpt.course.classroom.wire import unpack
 
 RIGHT, WRONG, NOT_ATTEMPTED, STOPPED = "right", "wrong", "not attempted", "stopped"
-REPORT = 6_000  # characters of a report that are kept
+REPORT, CAUSE = 6_000, 300  # characters that are kept of a report, and of what is behind it
+
+
+class Stopped(CheckFailed):
+    """An answer that ended its process, or was ended."""
+
+    title = "stopped"
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ class _Process:
         return reply
 
     def stand_in(self, item: str) -> None:
-        """Put the course's own version in an answer's place: now, or if the process dies of it, when the next begins."""
+        """Put the course's own version in an answer's place: now, or where that fails, when the next process begins."""
         request = {"what": "stand_in", "name": item}
         try:
             self.do(request)
@@ -194,14 +200,15 @@ def _judge_cell(
         try:
             texts.append(_check(known[item], seed, process, said))
         except Died as error:
-            text = str(report(item, CheckFailed, {"asked for": known[item].asked, "so": str(error)}))
+            text = str(report(item, Stopped, {"asked for": known[item].asked, "so": str(error)}))
             return Outcome(grade_id(cell), name, points, STOPPED, text, str(error))
         except CheckFailed as failure:
             verdict = NOT_ATTEMPTED if isinstance(failure, NotAttempted) else WRONG
             text = str(failure)[:REPORT]
             if texts:
                 text += "\n(on the page's own inputs it is right; this is one of the others that it was tried on)"
-            return Outcome(grade_id(cell), name, points, verdict, text, failure.cause)
+            cause = failure.cause[:CAUSE] if failure.cause else None
+            return Outcome(grade_id(cell), name, points, verdict, text, cause)
     more = f", and on those of {len(texts) - 1} hidden tests" if len(texts) > 1 else ""
     return Outcome(grade_id(cell), name, points, RIGHT, texts[0] + more)
 

@@ -135,7 +135,7 @@ def _incidents(marked: list[Marked], collected: list[str], strangers: list[str])
         result = m.result
         if result["reason"]:
             rows.append((result["student"], f"{result['status']}: {result['reason']}"))
-        rows += [(result["student"], remark) for remark in result["remarks"]]
+        rows += [(result["student"], remark) for remark in (*result["remarks"], *result["worth_a_look"])]
     rows += [("at collection", remark) for remark in collected]
     rows += [("not on the roster", remark) for remark in strangers]
     if not rows:

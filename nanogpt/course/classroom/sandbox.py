@@ -32,8 +32,8 @@ class Limits:
     """For a cell, or an answer on one input."""
     total_seconds: float = 180.0
     """For all of it."""
-    memory: int = 3_000_000_000
-    """Bytes of address space; torch alone has 0.7 GB."""
+    memory: int = 2_500_000_000
+    """Bytes of address space, beside the 0.6 GB and more that torch has."""
     disk: int = 64_000_000
     """Bytes of files, all of them in memory and gone afterwards."""
 

@@ -91,10 +91,10 @@ def fingerprint(job: Job) -> str:
     if path.is_file() and path.stat().st_size <= LARGEST:
         with contextlib.suppress(OSError):  # who can't be read is told of when it is graded
             parts.append(path.read_bytes())
-    bank = Path(check.__file__).with_name(f"{job.stem}.py")
+    banks = [Path(check.__file__).with_name(f"{name}.py") for name in (job.stem, "item", "trial", "values")]
     for name in (SOLUTIONS, EXERCISES):
         parts.append((job.course / name / job.assignment / f"{job.stem}.ipynb").read_bytes())
-    parts += [bank.read_bytes(), salt(job.course).encode()]
+    parts += [*(bank.read_bytes() for bank in banks), salt(job.course).encode()]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -128,7 +128,8 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
             "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
             "written": _written(notebook, exercise),
             "answers": {grade_id(cell): cell.source for cell in notebook.cells if is_answer(cell)},
-            "remarks": [*remarks, *judged.remarks, *_worth_a_look(notebook)],
+            "remarks": [*remarks, *judged.remarks],
+            "worth_a_look": [*_worth_a_look(notebook), *_own_words(submission, exercise)],
             "seconds": round(time.monotonic() - began, 2),
         }
     except Exception as error:  # of ours: the student has no mark then, and the next one's turn comes
@@ -139,7 +140,7 @@ def blank_result(job: Job, mark: str) -> dict[str, Any]:
     """A result in which nothing has happened yet."""
     return {
         "student": job.student, "assignment": job.assignment, "fingerprint": mark, "status": FAILED, "reason": "",
-        "outcomes": [], "written": {}, "answers": {}, "remarks": [], "seconds": 0.0,
+        "outcomes": [], "written": {}, "answers": {}, "remarks": [], "worth_a_look": [], "seconds": 0.0,
     }  # fmt: skip
 
 
@@ -155,6 +156,15 @@ def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[s
         for cell in notebook.cells
         if is_answer(cell) and cell.metadata["nbgrader"].get("grade")
     }
+
+
+def _own_words(submission: NotebookNode, exercise: NotebookNode) -> list[str]:
+    """A written answer may stand in a cell of the student's own, where nothing looks for it."""
+    given = {cell.source.strip() for cell in exercise.cells}
+    own = [c for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None and c.source.strip()]
+    return ["there are words in a cell of the student's own: look at it" for c in own if c.source.strip() not in given][
+        :1
+    ]
 
 
 def _worth_a_look(notebook: NotebookNode) -> list[str]:

@@ -9,6 +9,7 @@ import io
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 SHOWN = 20_000  # characters of output that are kept of a cell
@@ -16,10 +17,15 @@ OPEN_FILES = 256  # each pipe or socket holds memory of the kernel's
 
 
 def limit(memory: int, file_size: int) -> None:
-    """Bound this process for good: bytes of address space and of a file, files open, no core dumps. Not on Windows."""
+    """Bound this process for good: bytes of address space and of a file, files open, no core dumps. Not on Windows.
+
+    The address space that it has already comes on top: torch with CUDA maps gigabytes that it never touches.
+    """
     with contextlib.suppress(ImportError):
         import resource
 
+        with contextlib.suppress(OSError):
+            memory += int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         bounds = {"RLIMIT_AS": memory, "RLIMIT_FSIZE": file_size, "RLIMIT_NOFILE": OPEN_FILES, "RLIMIT_CORE": 0}
         for what, most in bounds.items():
             resource.setrlimit(getattr(resource, what), (most, most))
@@ -114,9 +120,9 @@ def serve() -> None:
     from nanogpt.course.classroom.wire import receive, send
 
     first = receive(channel)
-    limit(first["memory"], first["file_size"])
     output = Bounded()
     worker = Worker(first["stem"], first["seeds"])
+    limit(first["memory"], first["file_size"])
     send(channel, {"number": first["number"]})
     while True:
         try:

@@ -1,0 +1,166 @@
+"""One submission: which file it is, when it counts as changed, and what becomes of one that can't be graded."""
+
+import json
+
+import nbformat
+import pytest
+from classes import NAME, QUICK, STEM, WORDS, handed_in, new_class, untouched
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from nanogpt.course.classroom import submission
+from nanogpt.course.classroom.assemble import assemble, make_master, read_submission
+from nanogpt.course.classroom.submission import (
+    FAILED,
+    REFUSED,
+    SALT,
+    Job,
+    blank_result,
+    fingerprint,
+    grade_one,
+    keep_result,
+    notebooks_of,
+    read_result,
+    salt,
+)
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(new_class(tmp_path / "course", {"s01": handed_in()}), NAME, STEM, "s01", QUICK)
+
+
+def test_of_several_files_the_notebook_with_the_exercises_name_is_taken_else_any_notebook(job):
+    folder = job.file.parent
+    for name in ("a.txt", "timestamp.txt", "other.ipynb", "zebra.ipynb"):
+        (folder / name).write_text("x")
+    (folder / "aa.ipynb").mkdir()
+    assert job.file.name == f"{STEM}.ipynb"
+    job.file.unlink()
+    assert job.file.name == "other.ipynb"
+    for name in ("other.ipynb", "zebra.ipynb"):
+        (folder / name).unlink()
+    assert job.file.name == "a.txt"
+
+
+def test_the_fingerprint_changes_with_what_was_handed_in_and_with_what_it_is_judged_by(job):
+    first = fingerprint(job)
+    assert fingerprint(job) == first
+    seen = {first}
+    changed = [job.file, *(job.course / kind / NAME / f"{STEM}.ipynb" for kind in ("solutions", "exercises"))]
+    for path in [*changed, job.course / SALT]:
+        content = path.read_bytes()
+        path.write_bytes(content + b" 1")
+        seen.add(fingerprint(job))
+        path.write_bytes(content)
+    assert len(seen) == 5 and fingerprint(job) == first
+    job.file.rename(job.file.with_name("renamed.ipynb"))
+    assert fingerprint(job) not in seen
+
+
+def test_whose_file_cannot_be_read_has_a_fingerprint_all_the_same(job):
+    job.file.unlink()
+    assert fingerprint(job)  # an empty folder
+    (job.file / f"{STEM}.ipynb").symlink_to("/proc/self/mem")  # a file that nobody can read from its beginning
+    assert fingerprint(job)
+    result = grade_one(job, "mark")
+    assert result["status"] == FAILED and result["reason"].startswith("it can't be read: ")
+
+
+def test_the_salt_is_made_once_and_kept(tmp_path):
+    made = salt(tmp_path)
+    assert len(made) == 32 and salt(tmp_path) == made == (tmp_path / SALT).read_text()
+    (tmp_path / "other").mkdir()
+    assert salt(tmp_path / "other") != made
+
+
+GOOD = json.loads(nbformat.writes(untouched()))
+NONSENSE = {
+    "nested": "[" * 10**5,
+    "nested_in_metadata": json.dumps(GOOD)[:-1] + ', "x": ' + "[" * 3000 + "]" * 3000 + "}",
+    "no_format": json.dumps({key: value for key, value in GOOD.items() if key != "nbformat"}),
+    "old_format": json.dumps(GOOD | {"nbformat": 1}),
+    "no_such_format": json.dumps(GOOD | {"nbformat": 99}),
+    "format_of_text": json.dumps(GOOD | {"nbformat": "4"}),
+    "minor_format_of_text": json.dumps(GOOD | {"nbformat_minor": "x"}),
+    "long_number": json.dumps(GOOD).replace('"nbformat": 4', f'"nbformat": {"9" * 5000}'),
+    "cells_of_text": json.dumps(GOOD | {"cells": "x"}),
+    "cell_of_text": json.dumps(GOOD | {"cells": ["x"]}),
+    "cell_of_nothing": json.dumps(GOOD | {"cells": [None]}),
+    "no_character_in_json": json.dumps(GOOD)[:-1] + "\ud800",
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_is_refused_in_a_sentence_and_stops_nothing(job, name):
+    job.file.write_text(NONSENSE[name], errors="surrogatepass")
+    result = grade_one(job, "mark")
+    assert result["status"] == REFUSED
+    assert result["reason"] == "attention.ipynb is not a notebook; hand in the .ipynb file itself"
+    assert result["outcomes"] == [] and not job.place.exists()
+
+
+def test_a_byte_order_mark_does_no_harm(job):
+    job.file.write_bytes(b"\xef\xbb\xbf" + job.file.read_bytes())
+    assert len(read_submission(job.file).cells) == len(untouched().cells)
+
+
+def test_where_the_grader_stops_there_is_no_mark_and_the_reason_is_kept(job, monkeypatch):
+    def broken(*arguments):
+        raise ZeroDivisionError("of our own")
+
+    monkeypatch.setattr(submission, "judge_notebook", broken)
+    result = grade_one(job, "mark")
+    assert result == blank_result(job, "mark") | {
+        "status": FAILED,
+        "reason": "the grader stopped with ZeroDivisionError: of our own",
+    }
+
+
+def test_without_its_exercise_nothing_is_graded(job):
+    (job.course / "exercises" / NAME / f"{STEM}.ipynb").unlink()
+    assert "make it with: nanogpt class build 03_attention" in grade_one(job, "mark")["reason"]
+
+
+def test_a_result_is_read_as_it_was_kept_and_what_is_no_character_does_not_stop_it(job):
+    assert read_result(job.course, NAME, "s01") is None
+    keep_result(job, blank_result(job, "mark") | {"answers": {"f": "é 数 \ud800"}})
+    assert read_result(job.course, NAME, "s01")["answers"] == {"f": "é 数 ?"}
+    assert [path.name for path in job.place.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        ("import nanogpt", "nanogpt"),
+        ("    from nanogpt.attention import attend", "nanogpt"),
+        ("f = __import__('nanogpt.attention')", "nanogpt"),
+        ("causal_mask = check.or_reference(causal_mask)", "or_reference"),
+        ("causal_mask = check.items('attention')['causal_mask'].reference", "check.items"),
+        ("from nanogpt.course import check\ncheck.causal_mask(causal_mask)", None),
+        ("# this uses no library", None),
+    ],
+)
+def test_an_answer_that_uses_the_right_ones_is_remarked_on(source, used):
+    answer = new_code_cell(source, metadata={"nbgrader": {"grade_id": "f", "solution": True}})
+    given = new_code_cell(source, metadata={"nbgrader": {"grade_id": "setup", "solution": False}})
+    found = submission._worth_a_look(new_notebook(cells=[given, answer, new_code_cell(source)]))
+    who = ("the answer f", "a cell that the student added")
+    assert found == ([f"{name} uses {used}: look at it" for name in who] if used else [])
+
+
+@pytest.mark.parametrize(("text", "attempted"), [(WORDS, True), (None, False), (" \n", False)])
+def test_a_written_answer_is_attempted_unless_it_is_empty_or_its_stub(job, text, attempted):
+    work = handed_in()
+    work.cells[-1].source = untouched().cells[-1].source if text is None else text
+    solution, exercise = notebooks_of(job.course, NAME, STEM)
+    notebook, _ = assemble(make_master(solution, exercise), work)
+    found = submission._written(notebook, exercise)["attention_written"]
+    assert (found["points"], found["attempted"]) == (2, attempted)
+    assert found["answer"].strip() == work.cells[-1].source.strip() or not attempted
+
+
+def test_words_in_a_cell_of_the_students_own_are_remarked_on():
+    exercise = new_notebook(cells=[new_markdown_cell("# The question")])
+    handed_in = new_notebook(cells=[new_markdown_cell("# The question"), new_markdown_cell("It leaks.")])
+    assert submission._own_words(handed_in, exercise) == ["there are words in a cell of the student's own: look at it"]
+    assert submission._own_words(exercise, exercise) == []
