@@ -50,7 +50,7 @@ HOSTILE = {
     "reads the solution": "def {name}(*inputs):\n"
     "    return open('{course}/solutions/03_attention/attention.ipynb').read()",
     "writes outside": "def {name}(*inputs):\n    open('{course}/gradebook.db', 'w').write('mine')",
-    "opens a socket": "import socket\n\ndef {name}(*inputs):\n    socket.create_connection(('192.0.2.1', 80), 30)",
+    "opens a socket": "import socket\n\ndef {name}(*inputs):\n    socket.create_connection(('127.0.0.1', 9), 30)",
     "patches torch": "torch.isclose = torch.equal = lambda *a, **k: torch.tensor(True)\n\n"
     "def {name}(*inputs):\n    return 1",
     "patches check": "import nanogpt.course.check.item as i\n\ni.judge_trials = i.judge = lambda *a, **k: 'right'\n"
