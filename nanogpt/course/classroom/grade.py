@@ -14,6 +14,8 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nanogpt.course.classroom import gradebook, sandbox
 from nanogpt.course.classroom.build import stem_of
 from nanogpt.course.classroom.collect import students_of
@@ -112,7 +114,7 @@ def _graded(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, An
 
 
 def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _end_with_parent) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare_process) as pool:
         futures = {pool.submit(grade_one, job, mark): job for job, mark in todo.items()}
         try:
             for future in as_completed(futures):
@@ -123,8 +125,9 @@ def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str,
             pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """In a process of the pool: end when the one that began it ends, even if that was killed."""
+def _prepare_process() -> None:
+    """In a process of the pool: one thread for torch, and an end when the one that began it ends, even if killed."""
+    torch.set_num_threads(1)
 
     def wait() -> None:
         connection.wait([parent_process().sentinel])
