@@ -80,6 +80,12 @@ def test_running_the_notebook_afresh_costs_nobody_their_bets(home):
     assert progress.read_predictions() == {"C1": ("false", 30), "C2": ("unsure", 0.7)}
 
 
+def test_a_bet_can_be_taken_back_on_purpose(home):
+    progress.save_predictions({"C1": ("false", 30), "C2": ("holds", None)})
+    progress.save_predictions({"C1": ("unsure", None)}, take_back=True)
+    assert progress.read_predictions() == {"C1": ("unsure", None), "C2": ("holds", None)}
+
+
 def test_predictions_leave_the_rest_of_the_file_alone(home):
     progress.save_predictions({"C1": ("false", 30)})
     path = progress.progress_file()

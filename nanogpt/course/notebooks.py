@@ -38,7 +38,10 @@ def refresh(path: Path, home: str) -> int:
 
     notebook = nbformat.read(path, as_version=4)
     environment = {"NANOGPT_HOME": home, "NANOGPT_TIER": "laptop", "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
-    client = NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}})
+    environment["NANOGPT_PICTURES"] = "1"  # of a widget its still picture alone
+    client = NotebookClient(
+        notebook, timeout=1200, store_widget_state=False, resources={"metadata": {"path": str(path.parent)}}
+    )
     start = time.monotonic()
     client.execute(env=os.environ | environment)
     seconds = round(time.monotonic() - start)
@@ -55,9 +58,10 @@ def refresh(path: Path, home: str) -> int:
 
 
 def first_picture(notebook: NotebookNode) -> bytes:
-    """The first figure among a notebook's outputs, as PNG."""
-    outputs = (output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs)
-    return b64decode(next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})))
+    """The first figure among a notebook's outputs, as PNG; a widget's still picture is none."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    drawn = (output for output in outputs if output.output_type == "display_data")
+    return b64decode(next(output.data["image/png"] for output in drawn if "image/png" in output.data))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ def read_progress() -> dict:
     return kept
 
 
-def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
+def save_predictions(predictions: dict[str, tuple[str, float | None]], take_back: bool = False) -> None:
     """Keep the learner's predictions: claim -> (holds, false or unsure; a figure or None).
 
     ("unsure", None) says nothing, so it leaves an earlier bet on that claim standing: running the
-    notebook afresh costs nobody their bets.
+    notebook afresh costs nobody their bets. With `take_back` it takes the bet back.
     Raises ValueError for an unknown claim or answer; what was kept before then stays.
     """
     known = [claim.id for claim in CLAIMS]
@@ -49,7 +49,8 @@ def save_predictions(predictions: dict[str, tuple[str, float | None]]) -> None:
         if guess[1] is not None and not isinstance(guess[1], int | float):
             raise ValueError(f"{claim}: the figure {guess[1]!r} is not a number; write a number or None")
     bets = read_predictions()
-    bets |= {c: tuple(guess) for c, guess in predictions.items() if tuple(guess) != NO_BET or c not in bets}
+    silent = {c for c, guess in predictions.items() if tuple(guess) == NO_BET and c in bets and not take_back}
+    bets |= {c: tuple(guess) for c, guess in predictions.items() if c not in silent}
     _write(read_progress() | {"predictions": {c: list(guess) for c, guess in bets.items()}})
 
 
