@@ -250,10 +250,19 @@ def lab() -> int:
     return open_lab()
 
 
-COMMANDS = {
-    f.__name__.rstrip("_"): f
-    for f in (lab, doctor, prepare, train, evaluate, sample, import_, export, compare, progress, class_)
-}
+def play(runs: Positional[tuple[Path, ...]]) -> int:
+    """Play with trained runs in the browser: prompts, dials, two models side by side, and each token's rivals.
+
+    Args:
+        runs: Run folders; the first is chosen, the others can be. None: what is in runs/.
+    """
+    from nanogpt.course.lab import open_playground
+
+    return open_playground(runs)
+
+
+_ALL = (lab, play, doctor, prepare, train, evaluate, sample, import_, export, compare, progress, class_)
+COMMANDS = {f.__name__.rstrip("_"): f for f in _ALL}
 
 
 def main(args: list[str] | None = None) -> None:

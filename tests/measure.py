@@ -1,6 +1,6 @@
 """The figures that the README gives, measured here: `make measure` prints the rows of its tables.
 
-python tests/measure.py laptop | prepare | score | import | classroom [folder with some GB free]
+python tests/measure.py laptop | prepare | score | import | classroom | play [folder with some GB free]
 """
 
 import json
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from measure_classroom import classroom
+from measure_play import play
 
 PAIRS = 5  # times that two sides are run in turn
 
@@ -259,7 +260,14 @@ def _peak_megabytes() -> int:
     raise OSError("needs /proc, as Linux has it")
 
 
-MEASURES = {"laptop": laptop, "prepare": prepare, "score": score, "import": import_xl, "classroom": classroom}
+MEASURES = {
+    "laptop": laptop,
+    "prepare": prepare,
+    "score": score,
+    "import": import_xl,
+    "classroom": classroom,
+    "play": play,
+}
 
 if __name__ == "__main__":
     asked = sys.argv[1] if len(sys.argv) > 1 else "laptop"

@@ -62,7 +62,7 @@ def test_ones_own_texts_can_be_prepared_with_gpt2s_tokenizer(tmp_path, monkeypat
     assert "vocabulary of 50,257" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "evaluate", "sample", "doctor", "lab"])
+@pytest.mark.parametrize("command", ["prepare", "train", "evaluate", "sample", "doctor", "lab", "play"])
 def test_every_command_explains_itself(command, capsys):
     assert nanogpt(command, "--help") == 0
     assert len(capsys.readouterr().out) > 100

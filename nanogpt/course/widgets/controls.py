@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from nanogpt.course.plots.canvas import as_png
 
 STYLE = Path(__file__).with_name("widgets.css")
-WIDE = widgets.Layout(width="100%")
+WIDE = widgets.Layout(width="calc(100% - 4px)")  # all but the margins that ipywidgets gives everything
 
 
 class Number:
@@ -29,7 +29,8 @@ class Number:
             **bounds, description=label, tooltip=what or label, style={"description_width": "7.5rem"},
             layout=widgets.Layout(width="13rem"),
         )  # fmt: skip
-        widgets.link((self.slider, "value"), (self.box, "value"))
+        rounded = (lambda x: x) if whole else (lambda x: round(x, 6))  # a slider makes 0.9000000000000001 of steps
+        widgets.link((self.slider, "value"), (self.box, "value"), transform=(rounded, rounded))
         self.widget = widgets.HBox([self.box, self.slider])
 
     @property

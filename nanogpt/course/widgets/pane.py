@@ -29,7 +29,7 @@ class Pane:
         self.place.observe(lambda _: self._look(), "value")
         self.widget = widgets.VBox(
             [self.view, widgets.HBox([self.place, self.copy]), self.facts, widgets.HBox(self.rivals, layout=_WRAP)],
-            layout=widgets.Layout(width="100%", min_width="18rem"),
+            layout=widgets.Layout(width="100%", min_width="18rem", overflow="visible"),  # for the last line's tips
         )
         self.show(None)
 
@@ -38,9 +38,8 @@ class Pane:
         self.sample = sample
         count = len(sample.tokens) if sample else 0
         self.place.disabled = count == 0
-        self.place.max = count
-        self.place.min = min(1, count)
-        self.place.value = count
+        with self.place.hold_trait_notifications():  # the bounds pass each other on the way, and one drawing is enough
+            self.place.min, self.place.max, self.place.value = min(1, count), count, count
         self._look()
         text = sample.prompt + sample.text if sample else ""
         self.copy.value = (
@@ -60,7 +59,7 @@ class Pane:
             tokens, token = [], None
         else:
             tokens = self.sample.tokens
-            token = tokens[self.place.value - 1] if tokens and self.place.value else None
+            token = tokens[self.place.value - 1] if 0 < self.place.value <= len(tokens) else None
             first = len(tokens) - TIPS
             parts = [_token(t, i >= first, i == self.place.value - 1) for i, t in enumerate(tokens)]
             self.view.value = self._frame(f'<span class="prompt">{escape(self.sample.prompt)}</span>{"".join(parts)}')

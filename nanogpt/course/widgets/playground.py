@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,6 +23,8 @@ from nanogpt.generate import Sampling
 from nanogpt.runs import Run, load_run
 
 NONE = "(none)"
+PAST = ("choose a sample to see it again", -1)
+KEPT = 100  # samples, the newest, that the history holds
 
 
 def playground(*runs: str | Path, prompt: str = "The ", compare: bool = True) -> "Playground":
@@ -30,14 +33,15 @@ def playground(*runs: str | Path, prompt: str = "The ", compare: bool = True) ->
 
     Raises FileNotFoundError for a run that isn't there or has no checkpoint.
     """
-    asked = [Path(run) for run in runs] or [Path(p) for p in os.environ.get("NANOGPT_PLAY", "").split(os.pathsep) if p]
+    named = runs or [name for name in os.environ.get("NANOGPT_PLAY", "").split(os.pathsep) if name]
+    asked = [Path(run).resolve() for run in named]
     found = asked + [run for run in _all_runs() if run not in asked] if compare or not asked else asked
     return Playground(found or [ready_run()[0]], prompt)
 
 
 def _all_runs() -> list[Path]:
     """Every run in the workspace that can be used, the newest first."""
-    runs = [run for run in (workspace() / "runs").glob("*") if checkpoints(run)]
+    runs = [run for run in (workspace() / "runs").resolve().glob("*") if checkpoints(run)]
     return sorted(runs, key=lambda run: checkpoints(run)[-1].stat().st_mtime, reverse=True)
 
 
@@ -48,9 +52,11 @@ class Playground(Shown):
         self.status = Status()
         self.work = Work(self.status.say, self._writing)
         self.history: list[Sample] = []
-        self.runs = {run.name: run for run in reversed(runs)}  # of two with one name the first counts
+        self.runs: dict[str, Path] = {}
+        for run in dict.fromkeys(runs):  # of two with one name the second goes by its path
+            self.runs[str(run) if run.name in self.runs else run.name] = run
         self._loaded: dict[str, Run] = {}
-        names = [run.name for run in dict.fromkeys(self.runs[run.name] for run in runs)]
+        names = list(self.runs)
         self.prompt = widgets.Textarea(prompt, description="Prompt", rows=3, layout=WIDE)
         self.model = widgets.Dropdown(options=names, description="Model")
         self.rival = widgets.Dropdown(options=[NONE, *names], description="Beside it")
@@ -67,9 +73,12 @@ class Playground(Shown):
             "Clear": button("Clear", "Clear the text"),
             "Save": button("Save", "Save all samples so far as JSON and Markdown"),
         }
-        self.past = widgets.Dropdown(options=[("nothing yet", -1)], description="History")
-        self.panes = [Pane("the model", lambda *at: self._branch(0, *at)), Pane("the model beside it", self._branch_1)]
-        self.beside = widgets.HBox([self.panes[0].widget], layout=WIDE)
+        self.past = widgets.Dropdown(options=[PAST], description="History", layout=WIDE)
+        self.panes = [
+            Pane(title, told(self.status.say)(partial(self._branch, i)))
+            for i, title in enumerate(("the model", "the model beside it"))
+        ]
+        self.beside = widgets.HBox([self.panes[0].widget], layout=_OPEN)
         dials = [self.length, self.temperature, self.top_k, self.top_p, self.penalty, self.seed]
         self.widget = widgets.VBox(
             [
@@ -77,7 +86,7 @@ class Playground(Shown):
                 widgets.GridBox([dial.widget for dial in dials], layout=_GRID),
                 widgets.HBox(list(self.buttons.values()), layout=_WRAP), self.status.widget, self.beside, self.past,
             ],
-            layout=WIDE,
+            layout=_OPEN,
         )  # fmt: skip
         for name, click in {
             "Generate": self._generate, "Stop": self._stop, "Continue": self._continue, "Clear": self._clear,
@@ -90,6 +99,11 @@ class Playground(Shown):
         self._writing(False)
         self._run(self.model.value)  # so that the first click need not wait for it
         super().__init__(self.widget, self._picture)
+
+    @property
+    def run(self) -> Path:
+        """The folder of the chosen model."""
+        return self.runs[self.model.value]
 
     def sampling(self) -> Sampling:
         """What the dials say."""
@@ -138,9 +152,6 @@ class Playground(Shown):
         parted = branch(self._run(sample.model), sample, place, rival)
         self._begin(since, lambda: [parted], only=which)
 
-    def _branch_1(self, place: int, rival: Rival) -> None:
-        self._branch(1, place, rival)
-
     def _begin(
         self, since: float, samples: Callable[[], list[Sample]], note: str = "", only: int | None = None
     ) -> None:
@@ -169,8 +180,9 @@ class Playground(Shown):
                     pane.stream(sample)
         for pane, sample in texts:
             pane.show(sample)
-        self.history += [sample for sample in samples if not any(sample is old for old in self.history)]
-        self.past.options = [(_line(i, s), i) for i, s in enumerate(self.history)] or [("nothing yet", -1)]
+        new = [sample for sample in samples if not any(sample is old for old in self.history)]
+        self.history = (self.history + new)[-KEPT:]
+        self.past.options = [PAST, *((_line(i, s), i) for i, s in enumerate(self.history))]
         ended = "stopped: " if stop.is_set() else ""
         self.status.say(ended + "; ".join([*map(_speed, samples), *([note] if note else [])]))
 
@@ -190,7 +202,11 @@ class Playground(Shown):
         self.status.say(f"{len(self.history)} samples saved: {' and '.join(map(str, paths))}")
 
     def _look_back(self, change: Any) -> None:
-        if change["new"] is not None and change["new"] >= 0 and not self.work.busy:
+        if change["new"] is None or change["new"] < 0:
+            return
+        if self.work.busy:
+            self.status.say("still writing; press Stop first")
+        else:
             self.panes[0].show(self.history[change["new"]])
 
     def _on_model(self, _: Any) -> None:
@@ -208,6 +224,8 @@ class Playground(Shown):
     def _picture(self) -> tuple[Any, str]:
         """What this would write with the dials as they stand, 60 tokens of it."""
         sample = self.panes[0].sample or self._fresh(self.model.value, self.sampling())
+        if not sample.prompt_ids:
+            return plot_text("(no prompt yet)", []), "The playground before anything is written: its prompt is empty."
         if not sample.tokens:
             for _ in write_on(self._run(sample.model), sample, 60, time.perf_counter()):
                 pass
@@ -216,6 +234,7 @@ class Playground(Shown):
 
 
 _WRAP = widgets.Layout(flex_flow="row wrap", width="100%")
+_OPEN = widgets.Layout(width="100%", overflow="visible")
 _GRID = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(23rem, 1fr))", width="100%")
 
 
@@ -224,6 +243,8 @@ def _line(place: int, sample: Sample) -> str:
 
 
 def _speed(sample: Sample) -> str:
+    if not sample.tokens:
+        return f"{sample.model}: no token, as the model ends the text here; try another seed"
     return (
         f"{sample.model}: {len(sample.tokens)} tokens, the first after {1000 * sample.first_seconds:.0f} ms, "
         f"then {sample.tokens_per_second:,.0f} tokens/s"

@@ -47,8 +47,9 @@ class Work:
         except Exception as error:  # nobody else would see it
             self.tell(sentence(error))
         finally:
-            self.busy = False
-            self.changed(False)
+            with self._lock:  # whoever begins next does so after this has been told
+                self.busy = False
+                self.changed(False)
 
 
 class Throttle:
