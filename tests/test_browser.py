@@ -9,10 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
-
 from browser import CHROMIUM, Lab, Notebook, lab, new_page
 from measure_play import untrained_laptop
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect, sync_playwright
 
 from nanogpt.course.notebooks import KEPT_METADATA

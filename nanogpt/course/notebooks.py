@@ -52,16 +52,17 @@ def refresh(path: Path, home: str) -> int:
     stamp = {"source_sha256": source_hash(notebook), "tier": "laptop", "seconds": seconds}
     notebook.metadata = nbformat.from_dict(KEPT_METADATA | {"nanogpt": stamp})
     nbformat.write(notebook, path)
-    (path.parent / "images").mkdir(exist_ok=True)
-    (path.parent / "images" / f"{path.stem}.png").write_bytes(first_picture(notebook))
+    if picture := first_picture(notebook):
+        (path.parent / "images").mkdir(exist_ok=True)
+        (path.parent / "images" / f"{path.stem}.png").write_bytes(picture)
     return seconds
 
 
-def first_picture(notebook: NotebookNode) -> bytes:
+def first_picture(notebook: NotebookNode) -> bytes | None:
     """The first figure among a notebook's outputs, as PNG; a widget's still picture is none."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     drawn = (output for output in outputs if output.output_type == "display_data")
-    return b64decode(next(output.data["image/png"] for output in drawn if "image/png" in output.data))
+    return next((b64decode(output.data["image/png"]) for output in drawn if "image/png" in output.data), None)
 
 
 if __name__ == "__main__":
