@@ -35,7 +35,7 @@ notebooks: setup  # run them at the laptop tier and store their outputs
 	$(BIN)/python -m nanogpt.course.notebooks notebooks/*.ipynb
 
 WHAT ?= laptop
-measure: setup  # the README's figures, on this machine: WHAT=laptop, prepare, score, import or classroom
+measure: setup  # the README's figures, on this machine: WHAT=laptop, prepare, score, import, classroom or play
 	$(BIN)/python tests/measure.py $(WHAT)
 
 clean:

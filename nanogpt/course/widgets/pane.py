@@ -50,19 +50,23 @@ class Pane:
 
     def stream(self, sample: Sample) -> None:
         """Show what there is of a sample that is being written: text alone, which is quick to send."""
-        self.view.value = self._frame(f'<span class="prompt">{escape(sample.prompt)}</span>{escape(sample.text)}')
+        self.view.value = self._frame(
+            f'<span class="prompt">{escape(sample.prompt)}</span>{escape(sample.text)}', sample
+        )
 
     def _look(self) -> None:
         """Draw the text with the chosen token marked, and say what it was drawn from."""
         if self.sample is None:
-            self.view.value, self.facts.value = self._frame(""), _facts("")
+            self.view.value, self.facts.value = self._frame("", None), _facts("")
             tokens, token = [], None
         else:
             tokens = self.sample.tokens
             token = tokens[self.place.value - 1] if 0 < self.place.value <= len(tokens) else None
             first = len(tokens) - TIPS
             parts = [_token(t, i >= first, i == self.place.value - 1) for i, t in enumerate(tokens)]
-            self.view.value = self._frame(f'<span class="prompt">{escape(self.sample.prompt)}</span>{"".join(parts)}')
+            self.view.value = self._frame(
+                f'<span class="prompt">{escape(self.sample.prompt)}</span>{"".join(parts)}', self.sample
+            )
             self.facts.value = _facts(_said(self.place.value, len(tokens), token) if token else "")
         for i, rival in enumerate(self.rivals):
             known = token is not None and i < len(token.rivals)
@@ -74,9 +78,10 @@ class Pane:
             place = self.place.value - 1
             self._branch(place, self.sample.tokens[place].rivals[i])
 
-    def _frame(self, inside: str) -> str:
-        label = escape(f"Text of {self.title}", quote=True)
-        return f'<div class="nanogpt-text" role="region" aria-label="{label}">{inside}</div>'
+    def _frame(self, inside: str, sample: Sample | None) -> str:
+        name = escape(sample.model if sample else self.title, quote=True)
+        head = f'<div class="nanogpt-facts">{name}</div>'
+        return f'{head}<div class="nanogpt-text" role="region" aria-label="Text of {name}">{inside}</div>'
 
 
 _WRAP = widgets.Layout(flex_flow="row wrap")
