@@ -12,7 +12,7 @@ from nanogpt.course.check import items
 from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.roster import Student
 from nanogpt.course.classroom.sandbox import Limits
-from nanogpt.course.classroom.submission import GRADED, REFUSED, Job, blank_result, keep_result
+from nanogpt.course.classroom.submission import GRADED, REFUSED, Job, blank_result, fingerprint, keep_result
 
 ROOT = Path(__file__).parents[1]
 NAME, STEM, QUESTION = "03_attention", "attention", "attention_written"
@@ -78,7 +78,7 @@ def hand_in(
     file = course / "submitted" / student / NAME / f"{STEM}.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text("{}")
-    result = blank_result(job, "0" * 64) | {"status": status, "reason": reason, "remarks": remarks or []}
+    result = blank_result(job, fingerprint(job)) | {"status": status, "reason": reason, "remarks": remarks or []}
     scores: dict[str, float | None] = dict.fromkeys([*(f"{item}_test" for item in POINTS), QUESTION], 0.0)
     if status == GRADED:
         given = {found["item"]: found for found in outcomes}

@@ -109,3 +109,10 @@ def test_a_notebook_of_100_mb_is_not_read(tmp_path):
         file.truncate(LARGEST * 5)
     with pytest.raises(ValueError, match="has 100 MB, more than the 20 that are read; hand it in without outputs"):
         read_submission(path)
+
+
+def test_a_notebook_that_was_cut_off_is_told_so(tmp_path):
+    path = tmp_path / "attention.ipynb"
+    path.write_text(nbformat.writes(MASTER)[:-40])
+    with pytest.raises(ValueError, match=r"attention\.ipynb is damaged or cut off; save it in Jupyter"):
+        read_submission(path)

@@ -35,8 +35,9 @@ def exported(course, partial=False):
 
 def test_each_student_has_a_line_that_says_where_the_mark_stands(course):
     head, *lines = exported(course)[0]["grades"]
-    assert head == ["assignment", "student", "last name", "first name", "score", "of", "status"]
-    assert [line[4:] for line in lines] == [
+    assert head == ["assignment", "student", "last name", "first name", "score", "of", "status", "handed in"]
+    assert {line[7] for line in lines[:4]} == {"2026-01-31 12:00 UTC"}
+    assert [line[4:7] for line in lines] == [
         ["12.5", "17", "graded"],
         ["", "17", "waits for a person"],
         ["0", "17", "refused: it is no notebook"],
@@ -47,12 +48,28 @@ def test_each_student_has_a_line_that_says_where_the_mark_stands(course):
 
 def test_a_mark_that_waits_for_a_person_is_blank_and_told_unless_it_is_asked_for(course):
     _, notes = exported(course)
-    assert notes == [
+    assert notes[:2] == [
+        f"{NAME}: 1 not graded, and blank; grades.csv says which",
+        f"{NAME}: 1 refused, and 0; grades.csv says which",
+    ]
+    assert notes[2:] == [
         f"{NAME}: 1 wait for a person's marks in written/{NAME}.csv and are blank; --partial gives them without"
     ]
     tables, notes = exported(course, partial=True)
     assert tables["grades"][2][4] == "15"
-    assert notes == []
+    assert not [note for note in notes if "--partial" in note]
+
+
+def test_what_was_handed_in_anew_has_no_mark_until_it_is_graded(course):
+    (course / "submitted" / "s01" / NAME / "attention.ipynb").write_text("[]")
+    tables, notes = exported(course)
+    assert tables["grades"][1][4:7] == ["", "17", "handed in and not graded yet"]
+    assert f"{NAME}: 1 handed in and not graded yet, and blank until they are graded; grades.csv says which" in notes
+
+
+def test_who_left_the_roster_is_in_no_file(course):
+    (course / "roster.csv").write_text("id\ns01\n")
+    assert [line[1] for line in exported(course)[0]["grades"][1:]] == ["s01"]
 
 
 def test_canvas_finds_its_own_columns_and_the_points_to_get(course):

@@ -203,3 +203,17 @@ def test_who_handed_in_is_told_from_who_is_not_on_the_roster(course):
     known, strangers = students_of(with_roster(course), NAME)
     assert [(student.id, student.last_name) for student in known] == [("s01", "Last"), ("s02", "Name")]
     assert strangers == ["s09 is not on the roster, so what they handed in was not graded"]
+
+
+def test_a_later_file_that_is_no_notebook_does_not_take_a_notebooks_place(course, tmp_path):
+    collect(with_roster(course), NAME, zipped(tmp_path / "one.zip", {"s01_attention.ipynb": b"mine"}))
+    _, remarks = collect(course, NAME, zipped(tmp_path / "two.zip", {"s01_notes.txt": b"notes"}, year=2027))
+    assert remarks == ["s01_notes.txt is no notebook, so what s01 handed in before stays"]
+    assert kept(course) == {"s01": "mine"}
+
+
+def test_of_two_files_of_one_moment_the_second_attempt_is_taken(course, tmp_path):
+    files = {f"a_12345_{n}_attention.ipynb": b"first" for n in (9, 10)}
+    files |= {"a_12345_10_attention-1.ipynb": b"second"}
+    collect(with_roster(course), NAME, zipped(tmp_path / "both.zip", files))
+    assert kept(course) == {"s01": "second"}

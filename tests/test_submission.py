@@ -4,7 +4,7 @@ import json
 
 import nbformat
 import pytest
-from classes import NAME, QUICK, STEM, WORDS, handed_in, new_class, untouched
+from classes import NAME, QUICK, ROOT, STEM, WORDS, handed_in, new_class, untouched
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nanogpt.course.classroom import submission
@@ -95,7 +95,10 @@ def test_nonsense_is_refused_in_a_sentence_and_stops_nothing(job, name):
     job.file.write_text(NONSENSE[name], errors="surrogatepass")
     result = grade_one(job, "mark")
     assert result["status"] == REFUSED
-    assert result["reason"] == "attention.ipynb is not a notebook; hand in the .ipynb file itself"
+    assert result["reason"] in (
+        "attention.ipynb is not a notebook; hand in the .ipynb file itself",
+        "attention.ipynb is damaged or cut off; save it in Jupyter and hand it in again",
+    )
     assert result["outcomes"] == [] and not job.place.exists()
 
 
@@ -164,3 +167,13 @@ def test_words_in_a_cell_of_the_students_own_are_remarked_on():
     handed_in = new_notebook(cells=[new_markdown_cell("# The question"), new_markdown_cell("It leaks.")])
     assert submission._own_words(handed_in, exercise) == ["there are words in a cell of the student's own: look at it"]
     assert submission._own_words(exercise, exercise) == []
+
+
+def test_another_exercises_notebook_is_refused_with_the_reason(job):
+    other = nbformat.read(ROOT / "exercises" / "01_tokenizer" / "tokenizer.ipynb", as_version=4)
+    nbformat.write(other, job.file)
+    result = grade_one(job, "mark")
+    assert result["status"] == REFUSED
+    assert result["reason"].startswith(
+        "none of this exercise's answer cells is in it, but others are, like count_pairs"
+    )

@@ -72,16 +72,52 @@ def test_a_line_without_a_score_says_nothing(course):
     assert taken_in(course)["s02"]["waiting"] == [QUESTION]
 
 
-def test_a_score_for_another_answer_than_the_one_handed_in_is_not_taken(course):
-    fill(course, s01={"score": "2", "answer": "an earlier answer"})
+def told(course) -> list[str]:
+    with gradebook.open_gradebook(course) as book:
+        return take_in(book, course, NAME)
+
+
+def test_a_score_for_another_answer_than_the_one_handed_in_is_not_taken_but_told_and_kept(course):
+    fill(course, s01={"score": "2", "answer": "an earlier answer"}, s02={"score": "1", "student": "s77"})
     assert taken_in(course)["s01"]["cells"][QUESTION] is None
+    another, nobody, kept = told(course)
+    assert another.startswith(f"s01's {QUESTION}: the answer is another one than on the sheet")
+    assert nobody.startswith(f"s77's {QUESTION}: nobody handed that in")
+    assert kept.endswith(f"{NAME}.old.csv")
+    assert "an earlier answer" in (course / "written" / f"{NAME}.old.csv").read_text()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_sheet_that_a_spreadsheet_saved_with_another_delimiter_is_read(course, delimiter):
+    rows = sheet(course)
+    with (course / "written" / f"{NAME}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(row | {"score": "1"} for row in rows)
+    assert taken_in(course)["s01"]["cells"][QUESTION] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"student,question,Score,answer\n", "has no column called score"),
+        (b"student,\xfc\n", "is not in UTF-8; save it"),
+    ],
+)
+def test_a_sheet_that_cannot_be_read_is_told_in_a_sentence_and_left_alone(course, content, sentence):
+    path = course / "written" / f"{NAME}.csv"
+    sheet(course)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        told(course)
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("score", ["3", "-1", "two", "nan", "inf"])
 def test_a_score_that_cannot_be_is_told_with_its_line_and_nothing_is_taken_in(course, score):
     fill(course, s01={"score": "1"}, s02={"score": score})
     with pytest.raises(
-        ValueError, match=rf"line 3 of .*{NAME}\.csv: the score is '{score}'; write a number from 0 to 2"
+        ValueError, match=rf"s02's {QUESTION} in .*{NAME}\.csv: the score is '{score}'; write a number from 0 to 2"
     ):
         taken_in(course)
     with gradebook.open_gradebook(course) as book:
@@ -93,4 +129,4 @@ def test_without_answers_there_is_no_sheet(tmp_path):
     hand_in(tmp_path, "s01", written="")
     with gradebook.open_gradebook(tmp_path) as book:
         assert write_sheet(book, tmp_path, NAME) is None
-        assert take_in(book, tmp_path, NAME) == 0
+        assert take_in(book, tmp_path, NAME) == []

@@ -5,6 +5,7 @@ what was deleted, split, doubled or moved about costs no more than what is missi
 """
 
 import copy
+import json
 from pathlib import Path
 
 import nbformat
@@ -25,7 +26,17 @@ def read_submission(path: Path) -> NotebookNode:
     try:
         return nbformat.reads(content.decode("utf-8-sig"), as_version=4)
     except Exception:  # nbformat stumbles over nonsense in many ways, RecursionError and AssertionError among them
+        if content[:200].lstrip().startswith(b"{") and b'"cells"' in content[:4000] and not _whole(content):
+            raise ValueError(f"{path.name} is damaged or cut off; save it in Jupyter and hand it in again") from None
         raise ValueError(f"{path.name} is not a notebook; hand in the .ipynb file itself") from None
+
+
+def _whole(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def make_master(solution: NotebookNode, exercise: NotebookNode) -> NotebookNode:

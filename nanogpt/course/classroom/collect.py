@@ -50,7 +50,7 @@ def collect(course: Path, assignment: str, source: Path) -> tuple[list[str], lis
             remarks.append(f"{file.path} is of {nobody} and was left out")
     for student, files in sorted(found.items()):
         notebooks = [file for file in files if file.path.suffix == ".ipynb"] or files
-        latest = max(notebooks, key=lambda file: (file.changed, str(file.path)))
+        latest = max(notebooks, key=lambda file: (file.changed, _in_order(file.path)))
         if len(notebooks) > 1:
             remarks.append(f"{student} handed in {len(notebooks)} times; the latest, {latest.path}, was taken")
         remarks += _keep(course / SUBMITTED / student / assignment, latest, stem)
@@ -71,6 +71,8 @@ def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
     """Put a file into a student's folder, under the notebook's name, and take out what was there."""
     name = f"{stem}.ipynb" if file.path.suffix == ".ipynb" else file.path.name
     old = [path for path in place.glob("*") if path.is_file()]
+    if file.path.suffix != ".ipynb" and any(path.suffix == ".ipynb" for path in old):
+        return [f"{file.path} is no notebook, so what {place.parent.name} handed in before stays"]
     if any(path.stat().st_mtime > file.changed + 2 for path in old):  # zips count in steps of two seconds
         return [f"{place.parent.name} had handed in something later than {file.path}, which was left out"]
     place.mkdir(parents=True, exist_ok=True)
@@ -80,6 +82,12 @@ def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
         if path.name != name:
             path.unlink()
     return []
+
+
+def _in_order(path: PurePosixPath) -> list[tuple[int, str]]:
+    """Of files of one moment the later: numbers count as numbers, and a second attempt (-1) after the first."""
+    parts = re.split(r"(\d+)", str(path.with_suffix("")))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _owner(course: Path, assignment: str, stem: str, path: PurePosixPath) -> list[str]:

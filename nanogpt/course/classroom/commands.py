@@ -43,7 +43,9 @@ def collect(name: Positional[str], source: Positional[Path], course: Course = Pa
 
     students, remarks = sort_in(course, name, source)
     print(*remarks, sep="\n", end="\n" if remarks else "")
-    print(f"{len(students)} students' work is in {course / 'submitted'}; next: nanogpt class grade {name}")
+    if not students:
+        raise ValueError(f"{source} holds nothing of anybody in the class; look at the lines above, and at roster.csv")
+    print(f"students found: {len(students)}; their work is in {course / 'submitted'}; next: nanogpt class grade {name}")
 
 
 def grade(
@@ -63,23 +65,26 @@ def grade(
         again: Grade all of them anew, not only those that changed.
         unsandboxed: Run students' code as your own, with your rights. Only if you trust all of them.
     """
+    if jobs < 1:
+        raise ValueError(f"--jobs {jobs} leaves nobody to work; choose 1 or more")
     from nanogpt.course.classroom.grade import grade as grade_all
-    from nanogpt.course.classroom.gradebook import open_gradebook
+    from nanogpt.course.classroom.gradebook import marks, open_gradebook
     from nanogpt.course.classroom.sandbox import Limits
     from nanogpt.course.classroom.submission import FAILED, GRADED, REFUSED
     from nanogpt.course.classroom.written import take_in, write_sheet
 
-    results = grade_all(course, name, Limits(seconds=seconds), max(1, jobs), not unsandboxed, again, print)
+    results = grade_all(course, name, Limits(seconds=seconds), jobs, not unsandboxed, again, print)
     if not results:
         raise FileNotFoundError(f"nothing was handed in for {name}; sort it in with: nanogpt class collect {name} ...")
     with open_gradebook(course) as book:
-        take_in(book, course, name)
-        sheet = write_sheet(book, course, name)
+        left = take_in(book, course, name)
+        sheet, waiting = write_sheet(book, course, name), sum(bool(m["waiting"]) for m in marks(book, name).values())
     counts = {status: sum(r["status"] == status for r in results) for status in (GRADED, REFUSED, FAILED)}
     print(
         ", ".join(f"{count} {status}" for status, count in counts.items() if count) + "; the marks are in gradebook.db"
     )
-    if sheet:
+    print(*left, sep="\n", end="\n" if left else "")
+    if sheet and waiting:
         print(f"written answers wait for you in {sheet}: fill in its column score, then go on")
     if counts[FAILED]:
         print(f"{counts[FAILED]} have no mark, for the reasons above; the same command tries them again")
@@ -98,7 +103,9 @@ def feedback(name: Positional[str], course: Course = Path()) -> None:
 
     _take_in(course, name)
     pages = write_feedback(course, name)
-    print(f"{len(pages)} pages are in {course / 'feedback'}")
+    if not pages:
+        raise FileNotFoundError(f"nothing is graded yet; next: nanogpt class grade {name}")
+    print(f"pages written: {len(pages)}, in {course / 'feedback'}")
 
 
 def export(course: Course = Path(), out: Path = Path("grades"), partial: FlagCreatePairsOff[bool] = False) -> None:
@@ -113,10 +120,9 @@ def export(course: Course = Path(), out: Path = Path("grades"), partial: FlagCre
     from nanogpt.course.classroom.written import take_in
 
     with open_gradebook(course) as book:
-        for assignment in book.assignments:
-            take_in(book, course, assignment.name)
+        left = [line for assignment in book.assignments for line in take_in(book, course, assignment.name)]
         files, notes = write_marks(book, course, out, partial)
-    print(*notes, *files, sep="\n")
+    print(*left, *notes, *files, sep="\n")
 
 
 def report(name: Positional[str], course: Course = Path()) -> None:
@@ -132,11 +138,14 @@ def report(name: Positional[str], course: Course = Path()) -> None:
 
 
 def _take_in(course: Path, name: str) -> None:
+    from nanogpt.course.classroom.build import stem_of
     from nanogpt.course.classroom.gradebook import open_gradebook
     from nanogpt.course.classroom.written import take_in
 
+    stem_of(course, name)  # says so of a name that isn't known
     with open_gradebook(course) as book:
-        take_in(book, course, name)
+        left = take_in(book, course, name)
+    print(*left, sep="\n", end="\n" if left else "")
 
 
 COMMANDS = {f.__name__: f for f in (build, release, collect, grade, feedback, export, report)}

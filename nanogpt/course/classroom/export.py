@@ -7,10 +7,14 @@ from typing import Any
 
 from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom import gradebook
-from nanogpt.course.classroom.submission import FAILED, read_result
+from nanogpt.course.classroom.build import stem_of
+from nanogpt.course.classroom.roster import read_roster
+from nanogpt.course.classroom.sandbox import Limits
+from nanogpt.course.classroom.submission import FAILED, Job, fingerprint, read_result
 
 Row = Iterable[Any]
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+NEW = "handed in and not graded yet"
 MOODLE = ["First name", "Last name", "ID number", "Email address"]
 
 
@@ -23,18 +27,25 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
     names = [assignment.name for assignment in book.assignments]
     most = {name: sum(gradebook.cells(book, name).values()) for name in names}
     held = {name: gradebook.marks(book, name) for name in names}
-    students = sorted(book.students, key=lambda student: student.id)
+    roster = {student.id for student in read_roster(course)}
+    students = sorted((s for s in book.students if not roster or s.id in roster), key=lambda student: student.id)
     notes, lines, totals = [], [], {student.id: {} for student in students}
     for name in names:
-        waiting = 0
+        waiting, statuses = 0, []
         for student in students:
-            status, score = _status(course, name, student.id, held[name].get(student.id))
+            mark = held[name].get(student.id)
+            status, score = _status(course, name, student.id, mark)
+            statuses.append(status.partition(":")[0])
             if status == "waits for a person":
                 waiting += 1
                 score = score if partial else None
             totals[student.id][name] = "" if score is None else f"{score:g}"
             row = [name, student.id, student.last_name or "", student.first_name or ""]
-            lines.append([*row, totals[student.id][name], f"{most[name]:g}", status])
+            when = f"{mark['handed_in']:%Y-%m-%d %H:%M} UTC" if mark and mark["handed_in"] else ""
+            lines.append([*row, totals[student.id][name], f"{most[name]:g}", status, when])
+        for status, what in {NEW: "blank until they are graded", "not graded": "blank", "refused": "0"}.items():
+            if statuses.count(status):
+                notes.append(f"{name}: {statuses.count(status)} {status}, and {what}; grades.csv says which")
         if waiting and not partial:
             notes.append(
                 f"{name}: {waiting} wait for a person's marks in written/{name}.csv and are blank; "
@@ -51,7 +62,9 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
     ]
     return [
         _write(
-            out / "grades.csv", ["assignment", "student", "last name", "first name", "score", "of", "status"], lines
+            out / "grades.csv",
+            ["assignment", "student", "last name", "first name", "score", "of", "status", "handed in"],
+            lines,
         ),
         _write(out / "canvas.csv", [*CANVAS, *names], canvas),
         _write(out / "moodle.csv", [*MOODLE, *(f"Assignment: {name} (Real)" for name in names)], moodle),
@@ -61,6 +74,9 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
 def _status(course: Path, assignment: str, student: str, mark: dict[str, Any] | None) -> tuple[str, float | None]:
     """Where a submission stands, and its score as far as there is one."""
     result = read_result(course, assignment, student)
+    job = Job(course, assignment, stem_of(course, assignment), student, Limits())
+    if job.folder.is_dir() and (result is None or result["fingerprint"] != fingerprint(job)):
+        return NEW, None
     if mark is None:
         return "nothing handed in", None
     if mark["score"] is None:

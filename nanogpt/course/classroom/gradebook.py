@@ -31,6 +31,7 @@ def open_gradebook(course: Path) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # nbgrader makes its objects before it adds them
         try:
+            path.touch(mode=0o600)  # nobody else's to read
             book = Gradebook(f"sqlite:///{path.resolve()}", course_id=COURSE_ID)
         except DatabaseError:
             raise OSError(f"{path} is not a gradebook that can be read; move it away, and a new one is made") from None
@@ -86,6 +87,7 @@ def enter(
         grade.auto_score = scores.get(name)
         if not keep_written:
             grade.manual_score = None
+            _comment(book, assignment, student, name, "")
         grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
     book.db.commit()
 
@@ -95,17 +97,22 @@ def enter_written(book: Any, assignment: str, student: str, question: str, score
     grade = _grades(book, assignment, student)[question]
     grade.manual_score = score
     grade.needs_manual_grade = score is None and grade.auto_score is None
-    for notebook in book.find_submission(assignment, student).notebooks:
-        for found in notebook.comments:
-            if found.name == question:
-                found.manual_comment = comment or None
+    _comment(book, assignment, student, question, comment)
     book.db.commit()
 
 
-def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
-    """What the gradebook holds of each submission: student -> score, max_score, waiting (questions), by cell, comments.
+def _comment(book: Any, assignment: str, student: str, cell: str, comment: str) -> None:
+    for notebook in book.find_submission(assignment, student).notebooks:
+        for found in notebook.comments:
+            if found.name == cell:
+                found.manual_comment = comment or None
 
-    `score` is None as long as a test cell has no mark; written answers that wait for a person count 0 until then.
+
+def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
+    """What the gradebook holds of each submission: student -> what is known of it, by these names.
+
+    score: None as long as a test cell has no mark; written answers that wait for a person count 0 until then.
+    max_score; waiting: the questions that do; cells, comments: by grade_id; handed_in: a time in UTC, or None.
     """
     found = {}
     for submission in book.assignment_submissions(assignment):
@@ -119,6 +126,7 @@ def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
             "waiting": waiting,
             "cells": {name: None if name in waiting else grade.score for name, grade in grades.items()},
             "comments": comments,
+            "handed_in": submission.timestamp,
         }
     return found
 

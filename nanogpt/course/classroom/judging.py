@@ -219,8 +219,8 @@ def _check(item: Item, seed: int, process: _Process, said: str) -> str:
     def trial(case: int) -> Trial:
         reply = process.do({"what": "try", "name": item.name, "seed": seed, "case": case})
         if "no_function" in reply:
-            got = f"a {reply['no_function']}" if reply["no_function"] else f"nothing called {item.name}"
-            lines = {"asked for": item.asked, "got": f"{got}, which is no function"}
+            got = f"a {reply['no_function']}" if reply["no_function"] else None
+            lines = {"asked for": item.asked, "got": f"{got}, which is no function" if got else "no such function"}
             if said:
                 lines["because"] = said
             raise report(item.name, CheckFailed, lines, cause="its cell doesn't run" if said else "it is no function")

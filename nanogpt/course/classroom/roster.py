@@ -5,6 +5,7 @@
 
 import csv
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +30,7 @@ class Student:
         given = {self.id, self.lms_user_id, self.email, self.email.partition("@")[0]}
         if first and last:
             given |= {f"{first} {last}", f"{last} {first}", f"{last}, {first}", f"{last}{first}", f"{first}{last}"}
-        return {name.casefold() for name in given if name}
+        return {_plain(name) for name in given if name}
 
 
 def read_roster(course: Path) -> list[Student]:
@@ -63,8 +64,12 @@ def read_roster(course: Path) -> list[Student]:
     return students
 
 
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def whose(path: PurePosixPath, roster: list[Student]) -> list[Student]:
     """Those whose file it may be: one of their names is a part of the path, or stands between _ in one of its parts."""
-    parts = {part.casefold() for part in path.with_suffix("").parts}
+    parts = {_plain(part) for part in path.with_suffix("").parts}
     parts |= {piece for part in parts for piece in part.split("_")}
     return [student for student in roster if student.names() & parts]

@@ -49,12 +49,18 @@ class Job:
         return self.course / AUTOGRADED / self.student / self.assignment
 
     @property
+    def folder(self) -> Path:
+        """The folder for what was handed in."""
+        return self.course / SUBMITTED / self.student / self.assignment
+
+    @property
     def file(self) -> Path:
         """What was handed in; where several files were, the notebook with the exercise's name, or any notebook."""
-        folder = self.course / SUBMITTED / self.student / self.assignment
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "timestamp.txt")
+        files = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != "timestamp.txt")
         rank = {f"{self.stem}.ipynb": 0}
-        return min(files, key=lambda p: (rank.get(p.name, 1 if p.suffix == ".ipynb" else 2), p.name), default=folder)
+        return min(
+            files, key=lambda p: (rank.get(p.name, 1 if p.suffix == ".ipynb" else 2), p.name), default=self.folder
+        )
 
 
 def read_result(course: Path, assignment: str, student: str) -> dict[str, Any] | None:
@@ -103,6 +109,7 @@ def salt(course: Path) -> str:
     path = course / SALT
     if not path.exists():
         write_whole(path, lambda partial: partial.write_text(secrets.token_hex(16), encoding="utf-8"))
+        path.chmod(0o600)
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -118,7 +125,10 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
         return blank | {"status": FAILED, "reason": f"it can't be read: {error}"}
     try:
         solution, exercise = notebooks_of(job.course, job.assignment, job.stem)
-        notebook, remarks = assemble(make_master(solution, exercise), submission)
+        master = make_master(solution, exercise)
+        if other := _another_exercise(master, submission):
+            return blank | {"status": REFUSED, "reason": other}
+        notebook, remarks = assemble(master, submission)
         vary = partial(variant, salt(job.course), job.student)
         judged = judge_notebook(notebook, job.stem, job.limits, job.course if job.sandboxed else None, vary)
         job.place.mkdir(parents=True, exist_ok=True)
@@ -156,6 +166,17 @@ def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[s
         for cell in notebook.cells
         if is_answer(cell) and cell.metadata["nbgrader"].get("grade")
     }
+
+
+def _another_exercise(master: NotebookNode, submission: NotebookNode) -> str:
+    """A sentence for a notebook that has answer cells, and none of this exercise's."""
+    ours = {grade_id(cell) for cell in master.cells if is_answer(cell)}
+    theirs = {grade_id(cell) for cell in submission.cells if is_answer(cell)} - {None}
+    if not theirs or theirs & ours:
+        return ""
+    return (
+        f"none of this exercise's answer cells is in it, but others are, like {min(theirs)}; is it another exercise's?"
+    )
 
 
 def _own_words(submission: NotebookNode, exercise: NotebookNode) -> list[str]:

@@ -1,6 +1,8 @@
 """The written answers: a sheet for a person to mark, `written/<assignment>.csv`, and its way to the gradebook."""
 
 import csv
+import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +36,49 @@ def write_sheet(book: Any, course: Path, assignment: str) -> Path | None:
     return path
 
 
-def take_in(book: Any, course: Path, assignment: str) -> int:
-    """Bring the sheet's scores and comments to the gradebook. Returns how many there are.
+def take_in(book: Any, course: Path, assignment: str) -> list[str]:
+    """Bring the sheet's scores and comments to the gradebook. Returns a sentence for each score that wasn't taken in.
 
-    A line without a score says nothing, and so does one whose answer isn't the one that was handed in last. Raises
-    ValueError, with the line, for a score that is no number or more than there is to get; nothing is taken in then.
+    A line without a score says nothing. A score for an answer that isn't the one handed in last isn't taken in; the
+    sheet is then kept as `<assignment>.old.csv` too. Raises ValueError, and takes nothing in, for a sheet that lacks a
+    column, or a score that is no number or more than there is to get.
     """
     path = course / WRITTEN / f"{assignment}.csv"
     if not path.exists():
-        return 0
+        return []
     answers = {(student, question): answer for student, question, answer in _answers(course, assignment)}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    found = []
-    for line, row in enumerate(rows, 2):
-        given, key = (row.get("score") or "").strip(), (row.get("student"), row.get("question"))
-        answer = answers.get(key)
-        if given and answer and _plain(answer["answer"]).split() == (row.get("answer") or "").split():
-            found.append((*key, _score(given, answer["points"], f"line {line} of {path}"), row.get("comment") or ""))
+    found, left = [], []
+    for row in _rows(path):
+        given, key = (row["score"] or "").strip(), (row["student"], row["question"])
+        if not given:
+            continue
+        answer, whose = answers.get(key), f"{row['student']}'s {row['question']}"
+        if answer is None:
+            left.append(f"{whose}: nobody handed that in, so its score {given} was not taken in")
+        elif _plain(answer["answer"]).split() != (row["answer"] or "").split():
+            left.append(f"{whose}: the answer is another one than on the sheet, so its score {given} was not taken in")
+        else:
+            found.append((*key, _score(given, answer["points"], f"{whose} in {path}"), row.get("comment") or ""))
     for student, question, score, comment in found:
         gradebook.enter_written(book, assignment, student, question, score, comment)
-    return len(found)
+    if left:
+        shutil.copyfile(path, path.with_suffix(".old.csv"))
+        left.append(f"the sheet as it was is kept in {path.with_suffix('.old.csv')}")
+    return left
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The lines of a sheet, as any spreadsheet may have saved it: with commas, semicolons or tabs."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not in UTF-8; save it again as CSV in UTF-8") from None
+    head = text.partition("\n")[0]
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    for column in ("student", "question", "score", "answer"):
+        if column not in (rows.fieldnames or ()):
+            raise ValueError(f"{path} has no column called {column}; its first line should be {','.join(COLUMNS)}")
+    return list(rows)
 
 
 def _answers(course: Path, assignment: str) -> list[tuple[str, str, dict[str, Any]]]:
