@@ -106,8 +106,11 @@ def test_nothing_of_the_course_is_there_but_what_runs_it():
 )  # fmt: skip
 def test_nothing_can_be_written_but_in_the_folder_for_it(cells, course, place):
     file = (course if place == "course" else place) / "owned-by-a-student"
-    said = cells.fails(f"open({str(file)!r}, 'w').write('x')")
-    assert "Error: [Errno" in said
+    write = f"open({str(file)!r}, 'w').write('x')"
+    if place == ROOT and Path("/tmp") in ROOT.parents:  # a folder of the sandbox's own /tmp, of which nothing stays
+        cells.run(write)
+    else:
+        assert "Error: [Errno" in cells.fails(write)
     assert not file.exists()
 
 

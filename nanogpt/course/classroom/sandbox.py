@@ -154,7 +154,7 @@ def _environment(home: str) -> dict[str, str]:
     return {
         "HOME": home, "TMPDIR": home, "NANOGPT_HOME": home, "IPYTHONDIR": home, "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1", "NANOGPT_TIER": "smoke",
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "NANOGPT_TIER": "smoke",
     }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class Pane:
 
     def _frame(self, inside: str, sample: Sample | None) -> str:
         name = escape(sample.model if sample else self.title, quote=True)
-        head = f'<div class="nanogpt-facts">{name}</div>'
+        head = f'<div class="nanogpt-name">{name}</div>'
         return f'{head}<div class="nanogpt-text" role="region" aria-label="Text of {name}">{inside}</div>'
 
 
