@@ -83,6 +83,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_whole(path: Path) -> None:
+    """Delete a folder, if it is there, in one move: no half of it is left under its name, whatever stops this."""
+    if path.exists():
+        partial = path.with_name(f".{path.name}.partial")
+        remove(partial)
+        path.replace(partial)
+        remove(partial)
+
+
 def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors: dict, state: dict) -> Path:
     """Write `runs/<name>/step_NNNNNN` whole, then drop all but the newest two. Returns its path.
 
@@ -105,10 +114,12 @@ def save_checkpoint(run: Path, step: int, model_tensors: dict, optimizer_tensors
         write_state(folder, {"step": step, **state})
 
     place = run / f"step_{step:06d}"
-    remove(place)
+    for cut_off in run.glob(".step_*.partial"):  # by whatever ended a run before this one
+        remove(cut_off)
+    remove_whole(place)
     write_whole(place, write)
     for old in checkpoints(run)[:-KEEP]:
-        remove(old)
+        remove_whole(old)
     return place
 
 

@@ -49,6 +49,21 @@ def test_the_newest_two_are_kept(tmp_path):
     assert [f.name for f in checkpoints(tmp_path)] == ["step_000015", "step_1000000"]
 
 
+def test_an_end_while_an_old_checkpoint_is_deleted_leaves_no_half_of_it(tmp_path, monkeypatch):
+    def killed_after_one_file(folder):
+        next(folder.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    for step in (5, 10):
+        save(tmp_path, step)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.shutil, "rmtree", killed_after_one_file)
+        save(tmp_path, 15)
+    assert [load_checkpoint(f)[2]["step"] for f in checkpoints(tmp_path)] == [10, 15]
+    save(tmp_path, 20)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["step_000015", "step_000020"]
+
+
 def steps_of_saving(monkeypatch, tmp_path) -> int:
     """How many times a save touches the disk in a way that can fail."""
     calls = []

@@ -493,10 +493,10 @@ def test_messages_are_bounded_by_time_however_many_tokens_there_are(shown, page,
 
 @pytest.mark.slow
 def test_the_first_token_and_the_speed_at_the_laptops_shape(tmp_path, home):
-    """`make measure WHAT=play` measures 80% and more on a quiet machine; this holds on a busy one too."""
+    """`make measure WHAT=play` prints both: 90% and 2 ms on two quiet cores; a busy machine may lose some of it."""
     found = measure_play.pairs(tmp_path, count=400, times=5)
     assert statistics.median(pair.first_seconds for pair in found) < 0.15
-    assert statistics.median(pair.ratio for pair in found) >= 0.6
+    assert statistics.median(pair.ratio for pair in found) >= 0.7
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -18,13 +19,14 @@ from nanogpt.course.widgets.controls import WIDE, Number, Shown, Status, button,
 from nanogpt.course.widgets.pane import Pane
 from nanogpt.course.widgets.samples import Rival, Sample, branch, save_samples, write_on
 from nanogpt.course.widgets.work import Throttle, Work, told
-from nanogpt.device import choose_device
+from nanogpt.device import choose_device, on_one_core
 from nanogpt.generate import Sampling
 from nanogpt.runs import Run, load_run
 
 NONE = "(none)"
 PAST = ("choose a sample to see it again", -1)
 KEPT = 100  # samples, the newest, that the history holds
+SMALL = 50e6  # parameters: a single token of a model below this is one core's work
 
 
 def playground(*runs: str | Path, prompt: str = "The ", compare: bool = True) -> "Playground":
@@ -160,7 +162,10 @@ class Playground(Shown):
 
         def job(stop: Event) -> None:
             self.status.say("writing ..." + (f" ({note})" if note else ""))
-            self._write(samples(), count, since, stop, note, only)
+            chosen = samples()
+            sizes = [self._run(sample.model).model.config.parameter_count() for sample in chosen]
+            with on_one_core() if max(sizes) < SMALL else nullcontext():
+                self._write(chosen, count, since, stop, note, only)
 
         if not self.work.begin(job):
             self.status.say("still writing; press Stop first")
