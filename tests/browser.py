@@ -36,6 +36,7 @@ class Lab(NamedTuple):
     """A JupyterLab that is running."""
 
     address: str
+    folder: Path
     process: psutil.Process
 
     def kernels(self) -> list[psutil.Process]:
@@ -73,7 +74,7 @@ def lab(course: Path, *runs: Path) -> Iterator[Lab]:
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/api/status", server, home / "lab.log")
-        yield Lab(address, psutil.Process(server.pid))
+        yield Lab(address, course, psutil.Process(server.pid))
     finally:
         _end(server)
 

@@ -1,8 +1,10 @@
 """The widgets in a real JupyterLab and a real browser, touched by mouse and by key. `make check` leaves it out."""
 
+import dataclasses
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,11 @@ from measure_play import untrained_laptop
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect, sync_playwright
 
+from nanogpt.checkpoint import checkpoint_step, checkpoints
+from nanogpt.config import PRESETS
 from nanogpt.course.notebooks import KEPT_METADATA
+from nanogpt.course.widgets.pages import GONE
+from nanogpt.runs import read_metrics, start_run
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +36,7 @@ OTHERS = (  # a cell each in others.ipynb: module, function, further arguments a
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, story_run) -> Iterator[Lab]:
+def server(tmp_path_factory, story_run, story_data) -> Iterator[Lab]:
     """`nanogpt play` on two runs: one trained in seconds, and one that is large enough to be stopped in its midst."""
     course = tmp_path_factory.mktemp("course")
     (course / "notebooks").mkdir()
@@ -39,11 +45,16 @@ def server(tmp_path_factory, story_run) -> Iterator[Lab]:
         f"from nanogpt.course.widgets.{module} import {function}\n\n{function}('../runs/first'{more})"
         for module, function, more in OTHERS
     ]
-    others = new_notebook(cells=[new_code_cell(source) for source in sources], metadata=KEPT_METADATA)
-    nbformat.write(others, course / "notebooks" / "others.ipynb")
+    monitor = "from nanogpt.course.widgets.monitor import training_monitor\n\ntraining_monitor('../runs/endless')"
+    for name, cells in {"others": sources, "monitor": [monitor]}.items():
+        written = new_notebook(cells=list(map(new_code_cell, cells)), metadata=KEPT_METADATA)
+        nbformat.write(written, course / "notebooks" / f"{name}.ipynb")
     shutil.copytree(story_run.folder, course / "runs" / "first")
     slow = untrained_laptop(tmp_path_factory.mktemp("slow"), n_layer=8, n_head=6, n_embd=384)
     shutil.copytree(slow, course / "runs" / "second")
+    train = dataclasses.replace(PRESETS["smoke"].train, n_steps=10**6, checkpoint_every=10**6)
+    endless = dataclasses.replace(PRESETS["smoke"], train=train)
+    start_run(course / "runs" / "endless", endless, story_data.folder, "smoke")
     with lab(course, "runs/first", "runs/second") as server:
         yield server
 
@@ -203,6 +214,23 @@ def test_a_kernel_that_dies_while_writing_is_started_again(ground, server):
     ground.run_all()
     ground.press("Generate")
     ground.status("first: ")
+
+
+def test_a_training_whose_page_is_closed_ends_with_a_checkpoint(page, server):
+    run = server.folder / "runs" / "endless"
+    with running(page, server, "monitor.ipynb") as notebook:
+        notebook.press("Start")
+        notebook.status("training: ")
+        assert checkpoints(run) == []
+        assert page.evaluate("async () => (await (await fetch('/api/kernels')).json())[0].connections") == 1
+        page.goto("about:blank")
+        until = time.monotonic() + GONE + 30
+        while not checkpoints(run) and time.monotonic() < until:
+            time.sleep(0.2)
+        steps = len(read_metrics(run))
+        assert checkpoint_step(checkpoints(run)[-1]) == steps
+        notebook.open()
+        assert len(read_metrics(run)) == steps
 
 
 def test_the_lens(others, pictures):

@@ -31,7 +31,8 @@ def training_monitor(run: str | Path, baselines: dict[str, float] | None = None)
     """The loss, learning rate, gradient norm and speed of a run folder, live; to be started, stopped and resumed.
 
     baselines: name -> loss in nats per token, drawn across. A run that something is writing to is followed at once;
-    one that a monitor of this process is busy with is shown by that same monitor.
+    one that a monitor of this process is busy with is shown by that same monitor. What is trained here stops, with a
+    checkpoint, soon after the notebook's page has been closed; `nanogpt train` in a terminal goes on.
     Raises what `read_config` raises where `run` holds no run.
     """
     run = Path(run)

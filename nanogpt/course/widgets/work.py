@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from nanogpt.course.widgets.pages import kernel_id, stop_when_closed
 from nanogpt.errors import sentence
 
 EVERY = 0.1  # seconds between two updates of a page
@@ -14,7 +15,8 @@ EVERY = 0.1  # seconds between two updates of a page
 class Work:
     """At most one thread at a time. Whoever works looks at `stop` at each token, and returns when it is set.
 
-    `tell` is given the sentence of whatever goes wrong, `changed` whether something is being done.
+    A Stop button sets it, and so does the closing of the notebook's last page. `tell` is given the sentence of
+    whatever goes wrong, `changed` whether something is being done.
     """
 
     def __init__(self, tell: Callable[[str], None], changed: Callable[[bool], None] = lambda busy: None):
@@ -42,11 +44,16 @@ class Work:
         return not self.busy
 
     def _run(self, job: Callable[[threading.Event], None]) -> None:
+        ended = threading.Event()
         try:
+            if kernel_id():
+                watch = threading.Thread(target=stop_when_closed, args=(self.stop, ended), daemon=True)
+                watch.start()
             job(self.stop)
         except Exception as error:  # nobody else would see it
             self.tell(sentence(error))
         finally:
+            ended.set()
             with self._lock:  # whoever begins next does so after this has been told
                 self.busy = False
                 self.changed(False)
