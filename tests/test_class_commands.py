@@ -91,6 +91,7 @@ def test_a_class_that_has_handed_in_nothing_is_told_how_to_begin(course, capsys,
     assert f"sort it in with: nanogpt class collect {NAME}" in err
 
 
+@pytest.mark.slow
 def test_each_command_explains_itself():
     for command in ("build", "release", "collect", "grade", "feedback", "export", "report"):
         done = subprocess.run(

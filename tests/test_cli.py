@@ -246,9 +246,9 @@ def test_outside_the_course_the_lab_says_so(monkeypatch, tmp_path, capsys):
 
 
 def test_a_reader_that_leaves_early_is_no_error(run):
-    command = f"{sys.executable} -m nanogpt sample {run} --prompt Once --max-new-tokens 3000 | head -c 20"
+    command = f"{sys.executable} -m nanogpt sample {run} --prompt Once --max-new-tokens 3000 --seed 1 | head -c 20"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
-    assert (len(done.stdout), done.stderr) == (20, "")
+    assert (len(done.stdout), done.stderr) == (20, "")  # with this seed the model writes more before it ends a text
 
 
 def test_a_wrong_flag_is_exit_code_2(capsys):

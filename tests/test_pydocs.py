@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from nanogpt.pydocs import pydocs
 
 
@@ -22,10 +24,12 @@ def read_pydocs_elsewhere(then: str, hash_seed: str = "0") -> str:
     ).stdout
 
 
+@pytest.mark.slow
 def test_pydocs_is_the_same_in_another_process():
     digest = "print(hashlib.sha256(text.encode()).hexdigest())"
     assert read_pydocs_elsewhere(digest, "1") == read_pydocs_elsewhere(digest, "2")
 
 
+@pytest.mark.slow
 def test_pydocs_imports_nothing_that_it_reads():
     assert read_pydocs_elsewhere("print('turtle' in text, 'turtle' in sys.modules)") == "True False\n"
