@@ -54,7 +54,7 @@ def start_run(run: str | Path, config: RunConfig, data: str | Path, preset: str)
     Batches(source.tokens("train"), model.context_length, 1, 0)  # refuses a text shorter than a context
     origin = {
         "preset": preset,
-        "data": str(data),
+        "data": str(Path(data).resolve()),  # a notebook that resumes it stands in another folder
         "train_sha256": source.meta["splits"]["train"]["sha256"],
         "tokenizer_sha256": source.meta["tokenizer"]["sha256"],
     }
@@ -93,7 +93,7 @@ def change_run(run: str | Path, config: RunConfig, preset: str, data: str | Path
     new = RunConfig(old.model, dataclasses.replace(old.train, **by_hand))
     if data is not None:
         require_same_text(run, TokenData(data), origin)
-        moved = json.dumps(origin | {"data": str(data)}, indent=2) + "\n"
+        moved = json.dumps(origin | {"data": str(Path(data).resolve())}, indent=2) + "\n"
         write_whole(run / "run.json", lambda path: path.write_text(moved))
     if new != old:
         write_whole(run / "config.json", lambda path: path.write_text(new.to_json()))

@@ -204,6 +204,16 @@ def test_after_a_reload_the_text_is_there_and_it_goes_on(ground):
     assert text(ground).startswith(before)
 
 
+def test_a_page_that_was_saved_shows_what_was_there_before_anything_is_run(ground):
+    ground.press("Generate")
+    ground.status("tokens/s")
+    before = text(ground)
+    ground.save()
+    ground.end_kernel()
+    ground.open()
+    expect(ground.here.locator(".nanogpt-text").first).to_have_text(before, use_inner_text=True)
+
+
 def test_a_kernel_that_dies_while_writing_is_started_again(ground, server):
     write_for_long(ground)
     (kernel,) = server.kernels()

@@ -13,6 +13,7 @@ import pytest
 import test_notebooks as chapters
 from touch import at_work, click, counted, ended, move
 
+from nanogpt.checkpoint import checkpoints
 from nanogpt.course.widgets import playground as module
 from nanogpt.course.widgets.playground import KEPT, NONE, PAST, playground
 from nanogpt.course.widgets.samples import Sample, write_on
@@ -101,7 +102,7 @@ def ids(sample: Sample) -> list[int]:
 def test_the_text_is_that_of_the_generator_alone(shown, two_runs, seed):
     status = press(shown, "Generate")
     (sample,) = shown.history
-    assert ids(sample) == text(two_runs[0], "The ", 20, Sampling(temperature=0.8, seed=seed))
+    assert ids(sample) == text(two_runs[0], "The", 20, Sampling(temperature=0.8, seed=seed))
     assert "first: 20 tokens, the first after" in status
     assert escape(sample.tokens[0].text) in shown.panes[0].view.value
 
@@ -150,7 +151,7 @@ def test_two_models_write_side_by_side_from_one_seed(shown, two_runs, seed):
     assert shown.rival.value == "second"
     assert len(shown.beside.children) == 2
     status = press(shown, "Generate")
-    alone = text(two_runs[0], "The ", 20, Sampling(seed=seed))
+    alone = text(two_runs[0], "The", 20, Sampling(seed=seed))
     assert [ids(sample) for sample in shown.history] == [alone, alone]
     assert [pane.sample.model for pane in shown.panes] == ["first", "second"]
     assert "first: 20 tokens" in status
@@ -199,6 +200,25 @@ def test_an_earlier_sample_can_be_seen_again(shown):
     assert shown.panes[0].sample is first
     move(shown.past, index=2)
     assert shown.panes[0].sample is second
+    assert shown.status.text == "sample 2 of 2"
+    press(shown, "Clear")
+    move(shown.past, index=2)
+    assert shown.panes[0].sample is second
+
+
+def test_an_earlier_sample_stands_alone(shown):
+    move(shown.rival, index=2)
+    press(shown, "Generate")
+    move(shown.past, index=1)
+    assert (shown.panes[0].sample, shown.panes[1].sample) == (shown.history[0], None)
+
+
+def test_going_on_says_when_the_dials_are_others(shown):
+    press(shown, "Generate")
+    assert "dials" not in press(shown, "Continue")
+    move(shown.temperature.box, value=1.5)
+    assert "with the settings that it began with, not the dials'" in press(shown, "Continue")
+    assert shown.history[0].sampling.temperature == 0.8
 
 
 def test_what_is_saved_reads_back(shown, home):
@@ -207,16 +227,28 @@ def test_what_is_saved_reads_back(shown, home):
     move(shown.rival, index=2)
     press(shown, "Generate")
     assert press(shown, "Save").startswith("2 samples saved: ")
-    kept = json.loads((home / "samples" / "samples.json").read_text(encoding="utf-8"))
+    (saved,) = (home / "samples").glob("*.json")
+    kept = json.loads(saved.read_text(encoding="utf-8"))
     for entry, sample in zip(kept, shown.history, strict=True):
         assert (entry["model"], entry["prompt"], entry["text"]) == (sample.model, sample.prompt, sample.text)
         assert Sampling(**entry["settings"]) == sample.sampling
         assert [token["id"] for token in entry["tokens"]] == ids(sample)
         assert {len(token["rivals"]) for token in entry["tokens"]} == {5}
-    page = (home / "samples" / "samples.md").read_text(encoding="utf-8")
+    page = saved.with_suffix(".md").read_text(encoding="utf-8")
     for sample in shown.history:
         assert f"## {sample.model}\n" in page
         assert f"\n````\n{sample.prompt}▸{sample.text}\n````\n" in page
+
+
+def test_another_playground_saves_beside_what_one_before_it_saved(shown, two_runs, home, monkeypatch):
+    press(shown, "Generate")
+    press(shown, "Save")
+    press(shown, "Save")
+    monkeypatch.setattr(module.time, "strftime", lambda form: "later")
+    later = playground(two_runs[0], prompt="A")
+    press(later, "Generate")
+    press(later, "Save")
+    assert len(list((home / "samples").glob("*.json"))) == 2
 
 
 # --- token by token ---
@@ -455,6 +487,18 @@ def test_it_offers_what_it_was_called_with_then_what_the_workspace_has(page, hom
     assert playground(other, compare=False).model.options == ("other",)
 
 
+def test_what_was_trained_longest_is_chosen_first(page, home, story_run):
+    for name, steps in (("short", 5), ("long", story_run.step), ("odd", story_run.step)):
+        run = shutil.copytree(story_run.folder, home / "runs" / name)
+        checkpoint = checkpoints(run)[-1]
+        for older in checkpoints(run)[:-1]:
+            shutil.rmtree(older)
+        checkpoint.rename(run / f"step_{steps:06d}")
+    (home / "runs" / "odd" / "config.json").write_text("{")
+    os.utime(home / "runs" / "odd")
+    assert playground(compare=True, prompt="A").model.options == ("long", "short", "odd")
+
+
 def test_without_any_run_one_is_trained(page, home):
     assert playground().model.options == ("quick",)
 
@@ -522,7 +566,7 @@ def test_a_page_that_does_not_run_shows_a_picture_with_its_words(shown, monkeypa
     assert {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"} == set(bundle)
     assert metadata["image/png"]["alt"] == bundle["text/plain"]
     assert len(bundle["text/plain"]) > 60
-    assert "'The '" in bundle["text/plain"]
+    assert "'The'" in bundle["text/plain"]
     monkeypatch.setenv("NANOGPT_PICTURES", "1")
     assert set(shown._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 

@@ -96,6 +96,13 @@ def test_the_run_can_be_read_from_its_folder_alone(story_run):
     assert json.loads((story_run.folder / "run.json").read_text())["preset"] == "smoke"
 
 
+def test_a_run_finds_its_data_from_any_folder(tmp_path, story_data, monkeypatch):
+    monkeypatch.chdir(story_data.folder.parent)
+    start_run(tmp_path / "run", SMOKE, story_data.folder.name, "smoke")
+    monkeypatch.chdir(tmp_path)
+    assert next(training_steps(tmp_path / "run"))["step"] == 0
+
+
 def test_data_that_moved_is_found_again_and_other_data_refused(tmp_path, story_data):
     start_run(tmp_path / "run", smoke(n_steps=4), story_data.folder, "smoke")
     shutil.copytree(story_data.folder, tmp_path / "moved")

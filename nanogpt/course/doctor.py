@@ -18,7 +18,7 @@ def findings() -> Iterator[str]:
     """Yield the lines, each 'what: found - what it means'."""
     device = choose_device()
     yield _line("Python", platform.python_version(), "the course needs 3.11 or newer")
-    yield _line("torch", torch.__version__, f"it works on {torch.get_num_threads()} threads at once")
+    yield _line("torch", torch.__version__, f"threads it works on at once: {torch.get_num_threads()}")
     yield _line("cores", str(os.cpu_count()), "the laptop tier is planned for two")
     plain, half = (matmul_gflops(device, dtype) for dtype in (torch.float32, torch.bfloat16))
     chosen = choose_precision("auto", device)

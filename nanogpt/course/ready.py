@@ -31,6 +31,7 @@ def ready_run() -> tuple[Path, str]:
     steps = pick(smoke=preset.train.n_steps, laptop=500, gpu=preset.train.n_steps)
     config = dataclasses.replace(preset, train=dataclasses.replace(preset.train, n_steps=steps))
     run = new_run("quick")
+    print(f"No run of chapter 00 or 08 is here, so one is trained now, for {steps} steps ...")  # noqa: T201
     start_run(run, config, ready_data().folder, name)
     for _ in training_steps(run):
         pass

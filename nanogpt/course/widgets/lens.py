@@ -48,10 +48,11 @@ def next_scores(run: Run, prompt: str) -> Scores:
     if not ids:
         raise ValueError("the prompt is empty; type at least one character to go on from")
     with torch.inference_mode():
-        read = torch.tensor([ids[-T:]], device=run.model.token_embedding.weight.device)  # (1, T)
-        logits = run.model(read)[0, -1, :V].float().cpu()  # (V,): padding can't be drawn
+        window = torch.tensor([ids[-T:]], device=run.model.token_embedding.weight.device)  # (1, T)
+        logits = run.model(window)[0, -1, :V].float().cpu()  # (V,): padding can't be drawn
         logits, order = logits.sort(descending=True, stable=True)
-    said = f"after {len(ids)} tokens" if len(ids) > 1 else "after 1 token"
+    read = min(len(ids), T)
+    said = f"{run.folder.name} after {read} token{'s' if read > 1 else ''}"
     if len(ids) > T:
         said = f"the model reads {T} tokens and the prompt has {len(ids)}: its first {len(ids) - T} are cut off; {said}"
     return Scores(prompt, logits, order[:SHOWN].tolist(), said)

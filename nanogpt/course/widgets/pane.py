@@ -8,6 +8,10 @@ import ipywidgets as widgets
 from nanogpt.course.widgets.controls import WIDE, button
 from nanogpt.course.widgets.samples import RIVALS, Drawn, Rival, Sample
 
+COPY = (
+    "navigator.clipboard.writeText(this.dataset.text)"
+    ".then(() => {this.textContent = 'Copied'; setTimeout(() => {this.textContent = 'Copy'}, 1500)})"
+)
 TIPS = 400  # tokens, the newest, that carry a tip to hover over
 
 
@@ -29,7 +33,7 @@ class Pane:
         self.place.observe(lambda _: self._look(), "value")
         self.widget = widgets.VBox(
             [self.view, widgets.HBox([self.place, self.copy]), self.facts, widgets.HBox(self.rivals, layout=_WRAP)],
-            layout=widgets.Layout(width="100%", min_width="18rem", overflow="visible"),  # for the last line's tips
+            layout=widgets.Layout(flex="1 1 24rem", min_width="18rem", overflow="visible"),  # for the last line's tips
         )
         self.show(None)
 
@@ -45,7 +49,8 @@ class Pane:
         self.copy.value = (
             '<button type="button" class="nanogpt-copy" title="Copy the text, prompt and all" '
             f'data-text="{escape(text, quote=True)}" '
-            'onclick="navigator.clipboard.writeText(this.dataset.text)">Copy</button>'
+            f'onclick="{COPY}">'
+            "Copy</button>"
         )
 
     def stream(self, sample: Sample) -> None:
@@ -63,7 +68,7 @@ class Pane:
             tokens = self.sample.tokens
             token = tokens[self.place.value - 1] if 0 < self.place.value <= len(tokens) else None
             first = len(tokens) - TIPS
-            parts = [_token(t, i >= first, i == self.place.value - 1) for i, t in enumerate(tokens)]
+            parts = [_token(t, i + 1 if i >= first else None, i == self.place.value - 1) for i, t in enumerate(tokens)]
             self.view.value = self._frame(
                 f'<span class="prompt">{escape(self.sample.prompt)}</span>{"".join(parts)}', self.sample
             )
@@ -71,7 +76,7 @@ class Pane:
         for i, rival in enumerate(self.rivals):
             known = token is not None and i < len(token.rivals)
             rival.disabled = not known
-            rival.description = f"{_quoted(token.rivals[i].text)} {token.rivals[i].p:.1%}" if known else "-"
+            rival.description = f"{_quoted(token.rivals[i].text)} {share(token.rivals[i].p)}" if known else "-"
 
     def _chosen(self, i: int) -> None:
         if self.sample is not None and self.place.value:
@@ -87,18 +92,25 @@ class Pane:
 _WRAP = widgets.Layout(flex_flow="row wrap")
 
 
-def _token(token: Drawn, tip: bool, chosen: bool) -> str:
+def _token(token: Drawn, number: int | None, chosen: bool) -> str:
+    """A token as HTML; one with a number tells it, its probability and its rivals to whoever hovers over it."""
     css = "token chosen" if chosen else "token"
-    if not tip:
+    if number is None:
         return f'<span class="{css}">{escape(token.text)}</span>'
-    lines = "\n".join(f"{p:6.1%}  {_quoted(text)}" for _, text, p in [(0, token.text, token.p), *token.rivals])
+    rows = [f"{share(p):>6}  {_quoted(text)}" for _, text, p in [(0, token.text, token.p), *token.rivals]]
+    lines = "\n".join([f"token {number}", *rows])
     tip = f'<span class="tip" aria-hidden="true">{escape(lines)}</span>'
     return f'<span class="{css}">{escape(token.text)}{tip}</span>'
 
 
 def _said(place: int, count: int, token: Drawn) -> str:
-    after = "chosen by you" if token.drawn_p is None else f"{token.drawn_p:.1%} after the settings"
-    return f"token {place} of {count}: {_quoted(token.text)}, {token.p:.1%} to the model, {after}; instead:"
+    after = "chosen by you" if token.drawn_p is None else f"{share(token.drawn_p)} after the settings"
+    return f"token {place} of {count}: {_quoted(token.text)}, {share(token.p)} to the model, {after}; instead:"
+
+
+def share(p: float) -> str:
+    """A probability in percent; one that would be rounded to none says so."""
+    return f"{p:.1%}" if p >= 0.0005 or p == 0 else "<0.1%"
 
 
 def _facts(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from nanogpt.checkpoint import checkpoints
+from nanogpt.checkpoint import checkpoint_step, checkpoints
 from nanogpt.course.plots.playground import describe_text, plot_text
 from nanogpt.course.ready import ready_run
 from nanogpt.course.tiers import workspace
@@ -21,7 +21,7 @@ from nanogpt.course.widgets.samples import Rival, Sample, branch, save_samples, 
 from nanogpt.course.widgets.work import Throttle, Work, told
 from nanogpt.device import choose_device, on_one_core
 from nanogpt.generate import Sampling
-from nanogpt.runs import Run, load_run
+from nanogpt.runs import Run, load_run, read_config
 
 NONE = "(none)"
 PAST = ("choose a sample to see it again", -1)
@@ -29,7 +29,7 @@ KEPT = 100  # samples, the newest, that the history holds
 SMALL = 50e6  # parameters: a single token of a model below this is one core's work
 
 
-def playground(*runs: str | Path, prompt: str = "The ", compare: bool = True) -> "Playground":
+def playground(*runs: str | Path, prompt: str = "The", compare: bool = True) -> "Playground":
     """A playground for run folders; the first is chosen. Without any: what `nanogpt play` was called with, else every
     run of the workspace, else one trained now.
 
@@ -42,9 +42,17 @@ def playground(*runs: str | Path, prompt: str = "The ", compare: bool = True) ->
 
 
 def _all_runs() -> list[Path]:
-    """Every run in the workspace that can be used, the newest first."""
+    """Every run in the workspace that can be used: what was trained on most tokens first, then the newest."""
     runs = [run for run in (workspace() / "runs").resolve().glob("*") if checkpoints(run)]
-    return sorted(runs, key=lambda run: checkpoints(run)[-1].stat().st_mtime, reverse=True)
+    return sorted(runs, key=lambda run: (_tokens_seen(run), checkpoints(run)[-1].stat().st_mtime), reverse=True)
+
+
+def _tokens_seen(run: Path) -> int:
+    try:
+        config, _ = read_config(run)
+    except (OSError, ValueError):  # told when it is chosen
+        return 0
+    return checkpoint_step(checkpoints(run)[-1]) * config.train.tokens_per_step
 
 
 class Playground(Shown):
@@ -54,6 +62,7 @@ class Playground(Shown):
         self.status = Status()
         self.work = Work(self.status.say, self._writing)
         self.history: list[Sample] = []
+        self._saved_as = time.strftime("%Y-%m-%d-%H%M%S")  # each playground saves to files of its own
         self.runs: dict[str, Path] = {}
         for run in dict.fromkeys(runs):  # of two with one name the second goes by its path
             self.runs[str(run) if run.name in self.runs else run.name] = run
@@ -80,7 +89,7 @@ class Playground(Shown):
             Pane(title, told(self.status.say)(partial(self._branch, i)))
             for i, title in enumerate(("the model", "the model beside it"))
         ]
-        self.beside = widgets.HBox([self.panes[0].widget], layout=_OPEN)
+        self.beside = widgets.HBox([self.panes[0].widget], layout=_WRAP)
         dials = [self.length, self.temperature, self.top_k, self.top_p, self.penalty, self.seed]
         self.widget = widgets.VBox(
             [
@@ -147,7 +156,8 @@ class Playground(Shown):
         samples = [pane.sample for pane in self._shown() if pane.sample is not None]
         if not samples:
             raise ValueError("there is no text to go on from yet; press Generate")
-        self._begin(since, lambda: samples)
+        ours = all(sample.sampling == self.sampling() for sample in samples)
+        self._begin(since, lambda: samples, "" if ours else "with the settings that it began with, not the dials'")
 
     def _branch(self, which: int, place: int, rival: Rival) -> None:
         since, sample = time.perf_counter(), self.panes[which].sample
@@ -198,12 +208,13 @@ class Playground(Shown):
         self.work.end()
         for pane in self.panes:
             pane.show(None)
+        self.past.value = PAST[1]
         self.status.say("cleared")
 
     def _save(self, _: Any) -> None:
         if not self.history:
             raise ValueError("there is no sample to save yet; press Generate")
-        paths = save_samples(self.history, workspace() / "samples")
+        paths = save_samples(self.history, workspace() / "samples", self._saved_as)
         self.status.say(f"{len(self.history)} samples saved: {' and '.join(map(str, paths))}")
 
     def _look_back(self, change: Any) -> None:
@@ -212,7 +223,9 @@ class Playground(Shown):
         if self.work.busy:
             self.status.say("still writing; press Stop first")
         else:
-            self.panes[0].show(self.history[change["new"]])
+            for pane, sample in zip(self.panes, [self.history[change["new"]], None], strict=True):
+                pane.show(sample)
+            self.status.say(f"sample {change['new'] + 1} of {len(self.history)}")
 
     def _on_model(self, _: Any) -> None:
         told(self.status.say)(lambda: [self._run(name) for name in self._names()])()

@@ -110,15 +110,15 @@ def shown(run: Run, token: int) -> str:
     return run.tokenizer.decode_single_token_bytes(token).decode("utf-8", errors="replace")
 
 
-def save_samples(samples: Sequence[Sample], folder: Path) -> list[Path]:
-    """Write samples.json, with every token, and samples.md, to be read. Returns both paths."""
+def save_samples(samples: Sequence[Sample], folder: Path, name: str = "samples") -> list[Path]:
+    """Write <name>.json, with every token, and <name>.md, to be read. Returns both paths."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = [
         {"model": s.model, "prompt": s.prompt, "settings": asdict(s.sampling), "text": s.text,
          "tokens": [t._asdict() | {"rivals": [r._asdict() for r in t.rivals]} for t in s.tokens]}
         for s in samples
     ]  # fmt: skip
-    paths = [folder / "samples.json", folder / "samples.md"]
+    paths = [folder / f"{name}.json", folder / f"{name}.md"]
     texts = [json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "\n".join(map(_markdown, samples))]
     for path, text in zip(paths, texts, strict=True):
         write_whole(path, lambda partial, text=text: partial.write_text(text, encoding="utf-8", errors="replace"))
