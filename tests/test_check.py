@@ -184,6 +184,28 @@ def test_what_is_not_right_is_stood_in_for():
     assert check.or_reference(merge_heads) is merge_heads
 
 
+def test_what_stands_in_does_not_pass_for_the_students(monkeypatch, tmp_path):
+    monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
+
+    def causal_mask(T):
+        raise NotImplementedError
+
+    with pytest.raises(NotAttempted, match="which stands in for yours: run the cell with your answer"):
+        check.causal_mask(check.or_reference(causal_mask))
+    assert not (tmp_path / "progress.json").exists()
+
+
+def test_a_fault_in_another_function_of_the_students_is_placed_there():
+    def halves(x):
+        return x.view(3, 3, 3)
+
+    def causal_mask(T):
+        return halves(torch.ones(T, T))
+
+    with pytest.raises(CheckFailed, match=r"x.view\(3, 3, 3\)    in halves, which was called at: return halves\("):
+        check.causal_mask(causal_mask)
+
+
 def test_a_change_inside_a_container_is_noticed():
     total = Item(
         "total", "total(parts): a list of tensors -> their sum", sum, lambda rng: [([torch.ones(2), torch.ones(2)],)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nanogpt.course.check.item import Item, judge
-from nanogpt.course.check.speech import CheckFailed, NotAttempted
+from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
 from nanogpt.course.progress import note_check
 
 CHAPTERS = {
@@ -18,6 +18,8 @@ CHAPTERS = {
     "model": "05_model", "data": "06_data", "train": "07_train", "gpt2": "09_gpt2", "evaluate": "10_evaluate",
     "generate": "11_generate",
 }  # fmt: skip
+
+STANDS_IN = "this is the course's own, which stands in for yours: run the cell with your answer, then this one again"
 
 __all__ = ["CHAPTERS", "CheckFailed", "Item", "NotAttempted", "items", "judge", "or_reference"]
 
@@ -62,6 +64,8 @@ def or_reference(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 def _checking(item: Item, chapter: str) -> Callable[..., Passed]:
     def checked(answer: Any, seed: int = 0) -> Passed:
+        if answer is item.reference:  # a stand-in, met on the way back
+            raise report(item.name, NotAttempted, {"asked for": item.asked, "so": STANDS_IN})
         try:
             said = judge(item, answer, seed)
         except NotAttempted:

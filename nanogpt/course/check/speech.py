@@ -13,7 +13,7 @@ class CheckFailed(Exception):
 
 
 class NotAttempted(CheckFailed):
-    """An answer cell that still holds its stub."""
+    """An answer cell that still holds its stub, or what the course put in its place."""
 
     title = "not attempted"
 

@@ -18,7 +18,7 @@ PYTHON, PACKAGES = sysconfig.get_paths()["stdlib"], "site-packages"
 
 @dataclass(frozen=True)
 class Fault:
-    """An exception by the name of its type, its message, and the student's line that it came from."""
+    """An exception by the name of its type, its message, and where it came from: the student's own innermost line."""
 
     kind: str
     message: str
@@ -78,6 +78,8 @@ def _fault(error: BaseException) -> Fault:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith((OUR_FILES, PYTHON)) and PACKAGES not in f.filename]
     line = own[-1].line if own else ""  # the innermost line that the student wrote
+    if line and own[-1].name != own[0].name and own[-1].name.isidentifier():
+        line += f"    in {own[-1].name}, which was called at: {own[0].line}"
     return Fault(type(error).__name__, str(error), line or "a line that can't be shown")
 
 
