@@ -206,6 +206,13 @@ def test_a_fault_in_another_function_of_the_students_is_placed_there():
         check.causal_mask(causal_mask)
 
 
+def test_the_inputs_are_shown_by_the_names_that_the_page_gives_them():
+    with pytest.raises(CheckFailed) as failed:
+        check.split_heads(lambda x, n_head: x)
+    assert "called with  x: float32 (1, 3, 4)\n" in str(failed.value)
+    assert "  n_head: 2\n" in str(failed.value)
+
+
 def test_a_change_inside_a_container_is_noticed():
     total = Item(
         "total", "total(parts): a list of tensors -> their sum", sum, lambda rng: [([torch.ones(2), torch.ones(2)],)]

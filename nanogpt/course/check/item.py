@@ -1,6 +1,7 @@
 """One thing to be built, and how an answer to it is judged: on seeded inputs, against a reference, by fingerprint."""
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -57,7 +58,7 @@ def judge_trials(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -
         if tried.fault:
             raise _stopped(item, case, tried.fault)
         wrong = difference(tried.got, expected, item.rtol, item.atol)
-        lines = {"asked for": item.asked, "called with": _arguments(case), "came back": shown(tried.got)}
+        lines = {"asked for": item.asked, "called with": _arguments(item, case), "came back": shown(tried.got)}
         if wrong:
             lines["expected"] = shown(expected)
             lines["so"] = wrong.what + (f": {wrong.agree} of {wrong.total} agree" if wrong.total else "")
@@ -80,7 +81,7 @@ def _stopped(item: Item, case: Case, fault: Fault) -> CheckFailed:
     """A stub is not attempted; whatever else an answer raises is told with the line it came from."""
     if fault.kind == NotImplementedError.__name__ and fault.message in ("", STUB):
         return report(item.name, NotAttempted, {"asked for": item.asked})
-    lines = {"asked for": item.asked, "called with": _arguments(case), "stopped at": fault.line}
+    lines = {"asked for": item.asked, "called with": _arguments(item, case), "stopped at": fault.line}
     lines["because"] = f"{fault.kind}: {fault.message}"
     return report(item.name, CheckFailed, lines, cause=f"it stops with {fault.kind}")
 
@@ -111,5 +112,9 @@ def _gradients_differ(item: Item, case: Case, tried: Trial) -> bool:
     return difference(tried.gradients, expected, 10 * item.rtol, 10 * item.atol) is not None
 
 
-def _arguments(case: Case) -> str:
-    return "\n".join(shown(part) for part in case)
+def _arguments(item: Item, case: Case) -> str:
+    """The input, by the names in the item's sentence: `one_head(x, w_query)` has an x and a w_query."""
+    said = re.match(r"\w+\((.*?)\)", item.asked)
+    names = [name.split("=")[0].split(":")[0].strip() for name in said[1].split(",")] if said else []
+    labels = [f"{name}: " for name in names[: len(case)]] + [""] * (len(case) - len(names))
+    return "\n".join(label + shown(part) for label, part in zip(labels, case, strict=True))
