@@ -54,7 +54,7 @@ def on_one_core() -> Iterator[None]:
     """Inside, whoever calls does torch's work on the CPU alone; threads that are there already keep their helpers.
 
     Each Python thread gets helpers of its own, and where all of them together outnumber the cores they hand over
-    slowly: that costs a small model's single tokens a third of their speed.
+    slowly, which a small model's single tokens feel most.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -84,6 +84,13 @@ def test_nothing_is_graded_without_a_sandbox_unless_told(course, capsys, monkeyp
     assert (code, "say --unsandboxed" in err) == (2, True)
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_no_time_at_all_is_refused_before_anybody_gets_0_for_it(course, capsys, seconds):
+    code, _, err = run(capsys, "grade", NAME, "--course", course, f"--seconds={seconds}")
+    assert code == 2
+    assert "is no time that an answer can take" in err
+
+
 def test_a_class_that_has_handed_in_nothing_is_told_how_to_begin(course, capsys, monkeypatch):
     monkeypatch.setattr(sandbox, "trouble", lambda: None)
     code, _, err = run(capsys, "grade", NAME, "--course", course)

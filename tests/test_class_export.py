@@ -72,6 +72,14 @@ def test_who_left_the_roster_is_in_no_file(course):
     assert [line[1] for line in exported(course)[0]["grades"][1:]] == ["s01"]
 
 
+def test_an_assignment_of_another_course_is_left_out_and_told(course):
+    with gradebook.open_gradebook(course) as book:
+        book.add_assignment("ps1")
+    tables, notes = exported(course)
+    assert "ps1 has no solution here and is left out" in notes
+    assert "ps1" not in tables["canvas"][0]
+
+
 def test_canvas_finds_its_own_columns_and_the_points_to_get(course):
     head, points, first, *_ = exported(course)[0]["canvas"]
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", NAME]

@@ -92,6 +92,16 @@ def test_what_is_unchanged_is_not_graded_again(course, monkeypatch):
     assert said == [] and results == before and scores(course) == EXPECTED
 
 
+def test_what_the_gradebook_lost_is_graded_again(course, inline):
+    with gradebook.open_gradebook(course) as book:
+        book.remove_submission(NAME, "s02")
+    _, said = graded(course)
+    assert [line.split()[0] for line in said] == ["s02"]
+    (course / gradebook.GRADEBOOK).unlink()
+    graded(course)
+    assert scores(course) == EXPECTED
+
+
 def test_graded_again_each_gets_the_same(course, inline):
     before = {student: outcome_of(read_result(course, NAME, student)) for student in WORK}
     results, said = graded(course, again=True)

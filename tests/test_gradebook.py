@@ -2,6 +2,7 @@
 
 import csv
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,16 @@ def test_a_file_that_is_no_database_is_told_in_a_sentence_and_left_alone(tmp_pat
     with pytest.raises(OSError, match=said), open_gradebook(tmp_path):
         pass
     assert (tmp_path / GRADEBOOK).read_bytes() == content
+
+
+def test_a_gradebook_that_another_program_holds_is_not_called_damaged(course):
+    with sqlite3.connect(course / GRADEBOOK) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with (
+            pytest.raises(OSError, match="is another program, .* at work on it"),
+            open_gradebook(course),
+        ):
+            pass
 
 
 def test_nbgraders_own_gradebook_reads_our_marks(course):

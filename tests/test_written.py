@@ -6,7 +6,7 @@ import pytest
 from invented_class import NAME, QUESTION, hand_in, new_course
 
 from nanogpt.course.classroom import gradebook
-from nanogpt.course.classroom.written import take_in, write_sheet
+from nanogpt.course.classroom.written import LONGEST, take_in, write_sheet
 
 
 @pytest.fixture
@@ -51,6 +51,21 @@ def test_the_sheet_has_a_line_for_each_answer_and_none_for_untouched_ones(course
 
 def test_an_answer_that_a_spreadsheet_would_run_stays_text(course):
     assert sheet(course)[1]["answer"] == "'=1+1"
+
+
+def test_an_answer_of_any_length_stops_nothing(course):
+    hand_in(course, "s04", written="because " * 50_000)
+    fill(course, s04={"score": "1"})
+    assert taken_in(course)["s04"]["cells"][QUESTION] == 1
+    assert len(sheet(course)[2]["answer"]) == LONGEST
+
+
+def test_a_submission_that_is_not_in_the_gradebook_stops_nothing(course):
+    fill(course, s01={"score": "2"})
+    with gradebook.open_gradebook(course) as book:
+        book.remove_submission(NAME, "s01")
+        assert "its score 2 was not taken in" in take_in(book, course, NAME)[0]
+    assert [row["student"] for row in sheet(course)] == ["s02"]
 
 
 def test_scores_and_comments_reach_the_gradebook_and_the_sheet_keeps_them(course):

@@ -67,6 +67,8 @@ def grade(
     """
     if jobs < 1:
         raise ValueError(f"--jobs {jobs} leaves nobody to work; choose 1 or more")
+    if not 0 < seconds <= 3600:
+        raise ValueError(f"--seconds {seconds:g} is no time that an answer can take; choose above 0 and up to 3600")
     from nanogpt.course.classroom.grade import grade as grade_all
     from nanogpt.course.classroom.gradebook import marks, open_gradebook
     from nanogpt.course.classroom.sandbox import Limits

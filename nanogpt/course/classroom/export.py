@@ -7,7 +7,7 @@ from typing import Any
 
 from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom import gradebook
-from nanogpt.course.classroom.build import stem_of
+from nanogpt.course.classroom.build import assignments, stem_of
 from nanogpt.course.classroom.roster import read_roster
 from nanogpt.course.classroom.sandbox import Limits
 from nanogpt.course.classroom.submission import FAILED, Job, fingerprint, read_result
@@ -24,12 +24,14 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
     A mark that isn't whole, because a written answer waits for a person, is left blank unless `partial`; so is one
     that isn't there, and a platform leaves a blank as it finds it.
     """
-    names = [assignment.name for assignment in book.assignments]
+    ours, held_names = assignments(course), [assignment.name for assignment in book.assignments]
+    names = [name for name in held_names if name in ours]
     most = {name: sum(gradebook.cells(book, name).values()) for name in names}
     held = {name: gradebook.marks(book, name) for name in names}
     roster = {student.id for student in read_roster(course)}
     students = sorted((s for s in book.students if not roster or s.id in roster), key=lambda student: student.id)
-    notes, lines, totals = [], [], {student.id: {} for student in students}
+    notes = [f"{name} has no solution here and is left out" for name in held_names if name not in ours]
+    lines, totals = [], {student.id: {} for student in students}
     for name in names:
         waiting, statuses = 0, []
         for student in students:

@@ -60,10 +60,12 @@ def grade(
     with gradebook.open_gradebook(course) as book:
         gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
         gradebook.enter_students(book, read_roster(course) or students)
+        held = gradebook.marks(book, assignment)
         for student in students:
             job = Job(course, assignment, stem, student.id, limits, sandboxed)
             mark, kept = fingerprint(job), read_result(course, assignment, student.id)
-            if again or kept is None or kept["fingerprint"] != mark or kept["status"] == FAILED:
+            missing = kept is None or student.id not in held  # from the gradebook, that is: it may have been moved away
+            if again or missing or kept["fingerprint"] != mark or kept["status"] == FAILED:
                 todo[job], words[job] = mark, kept["written"] if kept else {}
                 keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED, "written": words[job]})
                 gradebook.clear(book, assignment, student.id)

@@ -33,6 +33,8 @@ def open_gradebook(course: Path) -> Iterator[Any]:
         try:
             path.touch(mode=0o600)  # nobody else's to read
             book = Gradebook(f"sqlite:///{path.resolve()}", course_id=COURSE_ID)
+        except OperationalError:
+            raise OSError(f"{path} can't be opened; is another program, or another grading, at work on it?") from None
         except DatabaseError:
             raise OSError(f"{path} is not a gradebook that can be read; move it away, and a new one is made") from None
         try:

@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from nanogpt.course.classroom.collect import students_of
 from nanogpt.course.classroom.submission import read_result
 
 WRITTEN = "written"
+LONGEST = 30_000  # characters of an answer on the sheet; a cell of a spreadsheet holds a few more
 COLUMNS = ("student", "question", "out of", "score", "comment", "answer")
 
 
 def write_sheet(book: Any, course: Path, assignment: str) -> Path | None:
     """Make the sheet: a line for each written answer, with what was given for it so far. None if there is no answer."""
     rows, held = [], gradebook.marks(book, assignment)
-    for student, question, answer in _answers(course, assignment):
+    for student, question, answer in _answers(course, assignment, held):
         cell = held[student]["cells"][question]
         comment = held[student]["comments"][question]
         score = "" if cell is None else f"{cell:g}"
@@ -46,7 +48,8 @@ def take_in(book: Any, course: Path, assignment: str) -> list[str]:
     path = course / WRITTEN / f"{assignment}.csv"
     if not path.exists():
         return []
-    answers = {(student, question): answer for student, question, answer in _answers(course, assignment)}
+    held = gradebook.marks(book, assignment)
+    answers = {(student, question): answer for student, question, answer in _answers(course, assignment, held)}
     found, left = [], []
     for row in _rows(path):
         given, key = (row["score"] or "").strip(), (row["student"], row["question"])
@@ -81,9 +84,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return list(rows)
 
 
-def _answers(course: Path, assignment: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """The written answers that were attempted: (student, question, answer) each."""
-    results = {s.id: read_result(course, assignment, s.id) for s in students_of(course, assignment)[0]}
+def _answers(course: Path, assignment: str, held: Container[str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """The written answers that were attempted, of students `held` by the gradebook: (student, question, answer)."""
+    students = [s.id for s in students_of(course, assignment)[0] if s.id in held]
+    results = {student: read_result(course, assignment, student) for student in students}
     return [
         (student, question, answer)
         for student, result in results.items()
@@ -104,5 +108,6 @@ def _score(given: str, points: float, place: str) -> float:
 
 
 def _plain(text: str) -> str:
-    """A text that a spreadsheet won't take for a formula."""
+    """A text that fits a spreadsheet's cell, and that it won't take for a formula."""
+    text = text[:LONGEST]
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t")) else text

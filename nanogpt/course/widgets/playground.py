@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import ipywidgets as widgets
 
@@ -62,7 +63,7 @@ class Playground(Shown):
         self.status = Status()
         self.work = Work(self.status.say, self._writing)
         self.history: list[Sample] = []
-        self._saved_as = time.strftime("%Y-%m-%d-%H%M%S")  # each playground saves to files of its own
+        self._saved_as = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{uuid4().hex[:4]}"  # files of its own
         self.runs: dict[str, Path] = {}
         for run in dict.fromkeys(runs):  # of two with one name the second goes by its path
             self.runs[str(run) if run.name in self.runs else run.name] = run
