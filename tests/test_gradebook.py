@@ -122,7 +122,7 @@ def test_a_gradebook_that_another_program_holds_is_not_called_damaged(course):
     with sqlite3.connect(course / GRADEBOOK) as other:
         other.execute("BEGIN EXCLUSIVE")
         with (
-            pytest.raises(OSError, match="is another program, .* at work on it"),
+            pytest.raises(OSError, match=r"is another program, .* at work on it"),
             open_gradebook(course),
         ):
             pass
