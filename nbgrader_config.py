@@ -16,8 +16,8 @@ c.OverwriteCells.add_missing_cells = True  # a locked cell that a student delete
 #   Moodle:  Full Name_12345_assignsubmission_file_/attention.ipynb     -> 12345, the participant's number, which is
 #            another one in each assignment: its grading worksheet says whose
 c.ZipCollectApp.strict = True
-c.FileNameCollectorPlugin.named_regexp = r"""(?x) .*[/\\]
-    (?<!assignsubmission_file[/\\]) (?<!assignsubmission_file_[/\\])  # in Moodle's folder the folder says whose
+c.FileNameCollectorPlugin.named_regexp = r"""(?x)
+    (?: (?! [^/\\]*assignsubmission_file_?[/\\] ) [^/\\]*[/\\] )+  # folders, but Moodle's, whose name says whose;
     (?P<name> [^_/\\]+_ (?:LATE_)? )?                         # Canvas and Moodle put a name first,
     (?P<student_id> (?(name) [0-9]+ | [A-Za-z0-9]+ ) )_       # and a number after it;
     (?(name) (?: [0-9]+_ | assignsubmission_file_?[/\\] ) )   # then the file's number, or the folder's end

@@ -3,12 +3,16 @@
 It is written beside its place, flushed to the disk and renamed: it is there whole or not at all.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
 import os
+import re
+import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ from nanogpt.config import ModelConfig
 from nanogpt.model import GPT
 
 KEEP = 2  # checkpoints kept of a run: the newest, and one to fall back on
+A_DAY = 86_400  # seconds
 DTYPES = {  # safetensors' names -> torch's
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
@@ -29,10 +34,11 @@ DTYPES = {  # safetensors' names -> torch's
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Put a file or folder at `path` in one move: `write` makes it under another name, then it is renamed.
 
-    Whatever stops this half-way, a power cut included, leaves what was at `path` before.
+    Whatever stops this half-way, a power cut included, leaves what was at `path` before. Several may write the
+    same file at once: each makes its own, and that of the last to finish stays.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    remove(partial)
+    _clear_up(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
         write(partial)
         for inner in partial.rglob("*") if partial.is_dir() else []:
@@ -43,6 +49,24 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         remove(partial)
         raise
     flush_to_disk(path.parent)
+
+
+def _clear_up(path: Path) -> None:
+    """Delete what killed writers of `path` left beside it.
+
+    Their process has ended; or what is there is a day old, as another process may have the number of theirs by now.
+    """
+    import psutil
+
+    ours = re.compile(rf"\.{re.escape(path.name)}(\.(\d+)-[0-9a-f]+)?\.partial")
+    for left in path.parent.glob(".*.partial"):
+        name = ours.fullmatch(left.name)
+        if name is None:
+            continue
+        with contextlib.suppress(OSError):  # another writer is clearing it up as well
+            at_work = name[2] is not None and psutil.pid_exists(int(name[2]))
+            if not at_work or time.time() - left.stat().st_mtime > A_DAY:
+                remove(left)
 
 
 def require_free(path: Path, way_out: str) -> None:

@@ -46,11 +46,12 @@ def handed_in(
     twice: Iterable[str] = (),
     below: Iterable[str] = (),
     setup: str = "",
+    copies: dict[str, str] | None = None,
 ) -> NotebookNode:
     """The exercise with the right answers, or with others in their place; `added` is a cell of the student's own.
 
     Of the items named, the cell is left out, or there twice, or left as it was with the answer in a new one below it;
-    `setup` is written into the cell that imports, which is not for that.
+    `setup` is written into the cell that imports, which is not for that; `copies` of cells stand before them.
     """
     notebook, cells = untouched(), []
     for cell in notebook.cells:
@@ -62,6 +63,7 @@ def handed_in(
         elif name == "attention_written":
             cell.source = WORDS
         cells += [new_code_cell(added)] if added and name == next(iter(POINTS)) else []
+        cells += [new_code_cell(copies[name], metadata=cell.metadata)] if name in (copies or {}) else []
         cells += [] if name in without else [cell]
         cells += [new_code_cell(cell.source, metadata=cell.metadata)] if name in twice else []
         cells += [new_code_cell(solved()[name])] if name in below else []

@@ -91,7 +91,7 @@ def hand_in(
         scores = {}
     with gradebook.open_gradebook(course) as book:
         gradebook.enter_students(book, [Student(student)])
-        gradebook.enter(book, NAME, student, WHEN, scores, keep_written=False)
+        gradebook.enter(book, NAME, student, WHEN, scores)
         if score is not None:
             gradebook.enter_written(book, NAME, student, QUESTION, score, comment)
     keep_result(job, result)

@@ -1,12 +1,21 @@
 """What becomes of a submission before it is run."""
 
 import json
+import time
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from nanogpt.course.classroom.assemble import LARGEST, assemble, make_master, read_submission
+from nanogpt.course.classroom.assemble import (
+    LARGEST,
+    assemble,
+    grade_id,
+    is_answer,
+    make_master,
+    read_submission,
+    whole_parts,
+)
 
 STUB = "def f(x):\n    raise NotImplementedError('your code here')"
 
@@ -52,17 +61,50 @@ def test_a_deleted_answer_is_its_stub_again_and_is_told():
     assert remarks == ["the answer cell f is missing and counts as not attempted"]
 
 
-def test_a_split_answer_is_joined_and_a_doubled_one_is_taken_once():
-    split, remarks = assemble(
-        MASTER, sheet(answer("def f(x):"), answer("    return x + 1"), answer("def g(x): ...", "g"))
-    )
-    assert sources(split)[2] == "def f(x):\n    return x + 1"
-    assert remarks == ["the answer cell f is there 2 times; they were joined in their order"]
+def test_an_answer_that_is_there_twice_is_taken_once():
     doubled, remarks = assemble(
         MASTER, sheet(answer("def f(x): 1"), answer("def f(x): 1"), answer(STUB), answer("", "g"))
     )
     assert sources(doubled)[2] == "def f(x): 1"
     assert remarks == []
+
+
+DEF, BODY, LATER, WHOLE = "def f(x):", "    return x + 1", "    y = x", "def f(x):\n    return x + 2"
+BROKEN = "def f(x:\n    return x"
+
+
+@pytest.mark.parametrize(
+    ("parts", "cells"),
+    [
+        ([DEF, BODY], [f"{DEF}\n{BODY}"]),
+        ([DEF, LATER, BODY], [f"{DEF}\n{LATER}\n{BODY}"]),
+        ([f"{DEF}\n{LATER}", BODY], [f"{DEF}\n{LATER}\n{BODY}"]),
+        ([f"{DEF}\n{LATER}", "    if x:", "        return 1"], [f"{DEF}\n{LATER}\n    if x:\n        return 1"]),
+        (["@twice", WHOLE], [f"@twice\n{WHOLE}"]),
+        (["import math", WHOLE], ["import math", WHOLE]),
+        ([BROKEN, WHOLE], [BROKEN, WHOLE]),
+        ([WHOLE, BROKEN], [WHOLE, BROKEN]),
+        ([BROKEN, DEF, BODY, "f(1)"], [BROKEN, f"{DEF}\n{BODY}", "f(1)"]),
+        (["1 / 0", WHOLE], ["1 / 0", WHOLE]),
+        ([f"%%time\n{WHOLE}", "%timeit f(1)", "await f"], [f"%%time\n{WHOLE}", "%timeit f(1)", "await f"]),
+        (["\0", WHOLE], ["\0", WHOLE]),
+        (["(" * 5000, WHOLE], ["(" * 5000, WHOLE]),
+    ],
+)
+def test_the_parts_of_an_answer_are_joined_where_they_are_python_only_together(parts, cells):
+    notebook, remarks = assemble(MASTER, sheet(*map(answer, parts), answer("g = 1", "g")))
+    assert sources(notebook)[2 : 2 + len(cells)] == cells
+    assert [is_answer(c) and grade_id(c) for c in notebook.cells[2 : 2 + len(cells)]] == ["f"] * len(cells)
+    assert len(notebook.cells) == len(MASTER.cells) - 1 + len(cells)
+    assert remarks == [f"the answer cell f is there {len(parts)} times; all count, in their order"]
+    nbformat.validate(notebook)
+
+
+def test_very_many_parts_cost_no_time():
+    began = time.monotonic()
+    parts = [f"{'(' * 50}{number}" for number in range(2000)]
+    assert whole_parts(parts) == ["\n".join(parts)]
+    assert time.monotonic() - began < 1
 
 
 def test_cells_that_a_student_added_come_along_before_the_answer_they_stood_before():
@@ -107,7 +149,7 @@ def test_a_notebook_of_100_mb_is_not_read(tmp_path):
     path = tmp_path / "attention.ipynb"
     with path.open("wb") as file:
         file.truncate(LARGEST * 5)
-    with pytest.raises(ValueError, match="has 100 MB, more than the 20 that are read; hand it in without outputs"):
+    with pytest.raises(ValueError, match=r"has 100\.0 MB, more than the 20 that are read; hand it in without outputs"):
         read_submission(path)
 
 

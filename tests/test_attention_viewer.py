@@ -273,6 +273,9 @@ def test_what_cannot_be_looked_at_is_refused_in_a_sentence(story_run):
         ({"model": story_run.model}, "give its tokenizer too"),
         ({"weights": WEIGHTS[0]}, r"shape \(2, 4, 4\); give \(layers, heads, tokens, tokens\)"),
         ({"weights": WEIGHTS, "tokens": ["a"]}, "1 tokens and weights of 4"),
+        ({"weights": WEIGHTS, "tokens": [1, 2]}, "2 tokens and weights of 4"),
+        ({"weights": WEIGHTS, "tokens": ["a", 1, 2, 3]}, "tokens holds 1, which is no text; give the text of each"),
+        ({"weights": WEIGHTS, "tokens": 4}, "tokens is 4; give a list of 4 texts"),
         ({"model": story_run, "text": ""}, "the text is empty"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -1,7 +1,10 @@
 """How checks judge and speak, on an item made for it; the chapters' own items are tested by their answers."""
 
+import functools
 import json
+import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -184,6 +187,46 @@ def test_what_is_not_right_is_stood_in_for():
     assert check.or_reference(merge_heads) is merge_heads
 
 
+def keeps_its_own_half(T, half):
+    return torch.ones(T, T).tril(0 if half == "lower" else 1).bool()
+
+
+def test_an_answer_without_a_name_of_its_own_is_known_by_its_check(monkeypatch, tmp_path):
+    monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
+    for right in (lambda T: torch.ones(T, T).tril().bool(), functools.partial(keeps_its_own_half, half="lower")):
+        check.causal_mask(right)
+        assert check.or_reference(right) is right
+    for wrong in (lambda T: torch.ones(T, T).bool(), functools.partial(keeps_its_own_half, half="upper")):
+        with pytest.raises(CheckFailed):
+            check.causal_mask(wrong)
+        assert check.or_reference(wrong) is check.items("attention")["causal_mask"].reference
+
+
+def test_an_answer_that_went_to_the_wrong_check_first_is_known_by_the_last_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
+
+    def answer(x):
+        return torch.cat(x.unbind(1), -1)
+
+    with pytest.raises(CheckFailed):
+        check.causal_mask(answer)
+    check.merge_heads(answer)
+    assert check.or_reference(answer) is answer
+
+
+@pytest.mark.parametrize("answer", [lambda T: T, functools.partial(max, 1), 7], ids=["lambda", "partial", "number"])
+def test_an_answer_that_is_called_like_no_item_and_was_in_no_check_is_told_what_to_do(answer):
+    with pytest.raises(ValueError, match=r"run check.NAME\(NAME\) on it first, or write it with def NAME"):
+        check.or_reference(answer)
+
+
+def test_what_stands_in_is_known_again_whatever_it_is_called(capsys):
+    for stem in check.CHAPTERS:
+        for item in check.items(stem).values():
+            assert check.or_reference(item.reference) is item.reference, item.name
+    assert capsys.readouterr().out == ""
+
+
 def test_what_stands_in_does_not_pass_for_the_students(monkeypatch, tmp_path):
     monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
 
@@ -206,6 +249,14 @@ def test_a_fault_in_another_function_of_the_students_is_placed_there():
         check.causal_mask(causal_mask)
 
 
+def test_a_fault_whose_message_cannot_be_shown_is_told_all_the_same():
+    def causal_mask(T):
+        raise ValueError(10**5000)
+
+    with pytest.raises(CheckFailed, match=r"ValueError: its message can't be shown \(ValueError\)"):
+        check.causal_mask(causal_mask)
+
+
 def test_the_inputs_are_shown_by_the_names_that_the_page_gives_them():
     with pytest.raises(CheckFailed) as failed:
         check.split_heads(lambda x, n_head: x)
@@ -225,6 +276,12 @@ def test_a_change_inside_a_container_is_noticed():
     assert "changed in place" in complaint(greedy, total)
     assert "right on 1 inputs" in judge(total, lambda parts: torch.stack(parts).sum(0))
 
+    def untidy(parts):
+        parts[0] = "done"
+        return torch.full((2,), 2.0)
+
+    assert "changed in place" in complaint(untidy, total)
+
 
 def test_a_graph_broken_in_place_has_no_gradient():
     def in_place(x):
@@ -237,3 +294,88 @@ def test_a_graph_broken_in_place_has_no_gradient():
 
 def test_a_number_too_large_for_a_float_is_another():
     assert difference(10**400, 2.0, 1e-4, 1e-5).what == "the number is another"
+
+
+class Unspeakable:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+class Contrary(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, *args, **kwargs):
+        raise RuntimeError("not with me")
+
+
+ODD = {
+    "sparse": lambda: torch.ones(3).to_sparse(),
+    "compressed": lambda: torch.eye(3).to_sparse_csr(),
+    "mkldnn": lambda: torch.ones(3).to_mkldnn(),
+    "meta": lambda: torch.empty(3, device="meta"),
+    "complex": lambda: torch.complex(torch.ones(3), torch.ones(3)),
+    "quantized": lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.quint8),
+    "by channel": lambda: torch.quantize_per_channel(torch.eye(3), torch.ones(3), torch.zeros(3), 0, torch.qint8),
+    "bits": lambda: torch.zeros(3, dtype=torch.uint8).view(torch.bits8),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    "contrary": lambda: torch.ones(3).as_subclass(Contrary),
+    "one sparse": lambda: torch.ones(1).to_sparse(),
+    "one on meta": lambda: torch.empty((), device="meta"),
+    "huge": lambda: 10**5000,
+    "a list of huge": lambda: [10**5000, 10**5000],
+    "under huge": lambda: {10**5000: 1.0},
+    "huge under a": lambda: {"a": 10**5000},
+    "complex number": lambda: np.complex128(2),
+    "unspeakable": lambda: Unspeakable(),
+    "under unspeakable": lambda: {Unspeakable(): 1.0},
+    "tensor and huge": lambda: (torch.empty(3, device="meta"), 10**5000),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*prototype stage", "ignore:.*beta state", "ignore:.*deprecated")
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_comes_back_is_a_wrong_answer_with_a_report(odd):
+    got = ODD[odd]()
+    for expected in (torch.ones(3), torch.eye(3), 2.0, 3, "a", [1.0, 2.0], {"a": 1.0}):
+        item = Item("odd", "odd() -> something", lambda expected=expected: expected, lambda rng: [()])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            said = complaint(lambda: got, item)
+        assert "came back" in said
+        assert "expected" in said
+        assert len(said) < 1500
+
+
+@pytest.mark.parametrize(
+    ("odd", "what", "looks"),
+    [
+        ("sparse", "the tensor is sparse_coo, not dense: end with to_dense()", "float32 (3,), sparse_coo"),
+        ("meta", "the tensor is on meta, not on cpu", "float32 (3,) on meta, which holds no numbers"),
+        ("complex", "the type is complex64, not float32", "complex64 (3,)\n(1+1j)  (1+1j)  (1+1j)"),
+        ("quantized", "the type is quint8, not float32", "quint8 (3,)\n  1.0000    1.0000    1.0000"),
+        ("contrary", "a Contrary came back that can't be compared (RuntimeError)", "a Contrary that can't be written"),
+        ("huge", "a int came back, not a tensor", "a whole number of about 5,000 digits"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_what_is_odd_about_it_is_named(odd, what, looks):
+    got = ODD[odd]()
+    assert difference(got, torch.ones(3), 1e-4, 1e-5).what == what
+    assert shown(got).startswith(looks)
+
+
+def test_a_reference_that_cannot_be_compared_is_no_fault_of_the_answer():
+    item = Item("odd", "odd() -> something", lambda: {1, 2}, lambda rng: [()])
+    with pytest.raises(TypeError, match="a check can't compare a set"):
+        judge(item, lambda: {1, 2})
+    listed = Item("odd", "odd() -> something", lambda: [{1, 2}], lambda rng: [()])
+    with pytest.raises(TypeError, match="a check can't compare a set"):
+        judge(listed, lambda: [{1, 2}])
+
+
+def test_a_sparse_gradient_is_a_gradient():
+    table = torch.arange(12.0).view(4, 3)
+    item = Item(
+        "rows", "rows(table) -> two of them", lambda table: table[[1, 2]], lambda rng: [(table,)], gradient=True
+    )
+    said = judge(item, lambda table: torch.nn.functional.embedding(torch.tensor([1, 2]), table, sparse=True))
+    assert "gradients" in said

@@ -1,7 +1,11 @@
 import errno
+import os
 import subprocess
 import sys
+import threading
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -189,7 +193,41 @@ def test_write_whole_flushes_every_file_of_a_folder_and_of_the_folders_in_it(tmp
         (folder / "b").write_text("b")
 
     write_whole(tmp_path / "run", fill)
-    assert set(flushed) == {"a", "b", "inner", ".run.partial", tmp_path.name}
+    (partial,) = set(flushed) - {"a", "b", "inner", tmp_path.name}
+    assert partial.startswith(f".run.{os.getpid()}-")
+    assert partial.endswith(".partial")
+
+
+def test_several_may_write_the_same_file_at_once(tmp_path):
+    path, all_there = tmp_path / "report.json", threading.Barrier(4)
+
+    def slowly(text):
+        def write(partial):
+            partial.write_text(text[:2])
+            all_there.wait(10)
+            partial.write_text(text)
+
+        write_whole(path, write)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(slowly, ["one", "two", "three", "four"]))
+    assert path.read_text() in ("one", "two", "three", "four")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_left_is_cleared_up_and_what_others_are_at_is_not(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine, gone = os.getpid(), ended.pid
+    stale = [f".run.{gone}-00000000.partial", f".run.{mine}-00000000.partial", ".run.partial"]
+    others = [f".run.{mine}-11111111.partial", f".run.json.{gone}-00000000.partial", ".run.notes.partial"]
+    for name in stale + others:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("a")
+    day_before_yesterday = time.time() - 2 * 86_400
+    os.utime(tmp_path / stale[1], (day_before_yesterday, day_before_yesterday))
+    write_whole(tmp_path / "run", lambda partial: partial.write_text("whole"))
+    assert {path.name for path in tmp_path.iterdir()} == {"run", *others}
 
 
 def test_a_folder_is_written_where_none_or_an_empty_one_is(tmp_path):

@@ -109,6 +109,26 @@ def test_a_file_that_cannot_be_read_or_written_is_told_and_the_controls_keep_wha
     assert board.status.text == "1 of 11 placed. C2: holds is kept."
 
 
+@pytest.mark.parametrize("figure", ["3,5", [1], {}, True, float("nan"), pytest.param(10**400, id="large")])
+def test_a_kept_figure_that_is_no_number_is_told_and_the_other_bets_stand(home, verdicts, figure, monkeypatch):
+    monkeypatch.setenv("NANOGPT_PICTURES", "1")
+    bets = {"C1": ["holds", figure], "C2": ["false", 9], "C99": ["holds", "of another course"]}
+    (home / "progress.json").write_text(json.dumps({"predictions": bets}))
+    for board in (claims_board(), claims_board(verdicts)):
+        assert board.status.text.startswith("2 of 11 placed.")
+        assert board.status.text.endswith(
+            f" C1: the kept figure {str(figure)!r} is not a number; write digits with a decimal point, like 3.5, or "
+            "leave the box empty."
+        )
+        assert "is not a number" in board.rows["C1"].note.value
+        assert (board.rows["C1"].answer.value, board.rows["C1"].figure.value) == ("holds", "")
+        assert (board.rows["C2"].answer.value, board.rows["C2"].figure.value) == ("false", "9")
+        assert "bet false, 9" in board._repr_mimebundle_()[0]["text/plain"]
+    move(board.rows["C1"].figure, value="3.5")
+    assert read_predictions()["C1"] == ("holds", 3.5)
+    assert claims_board().status.text == "2 of 11 placed."
+
+
 def test_verdicts_stand_beside_the_bets_with_their_evidence_and_are_counted(verdicts):
     save_predictions({"C1": ("holds", None), "C2": ("holds", 9), "C3": ("false", None)})
     board = claims_board(verdicts)

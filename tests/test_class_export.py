@@ -1,5 +1,6 @@
 """The marks as CSV: what a platform would read, and nothing that isn't a whole mark."""
 
+import codecs
 import csv
 
 import pytest
@@ -28,7 +29,7 @@ def exported(course, partial=False):
         files, notes = export(book, course, course / "grades", partial)
     tables = {}
     for path in files:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             tables[path.stem] = list(csv.reader(file))
     return tables, notes
 
@@ -70,6 +71,22 @@ def test_what_was_handed_in_anew_has_no_mark_until_it_is_graded(course):
 def test_who_left_the_roster_is_in_no_file(course):
     (course / "roster.csv").write_text("id\ns01\n")
     assert [line[1] for line in exported(course)[0]["grades"][1:]] == ["s01"]
+
+
+def test_who_joined_since_the_last_grading_is_in_each_file(course):
+    (course / "roster.csv").write_text("id\ns01\ns99\n")
+    tables, _ = exported(course)
+    assert tables["grades"][2][1::5] == ["s99", "nothing handed in"]
+    assert tables["moodle"][2][2] == "s99"
+
+
+def test_no_name_is_a_formula_and_excel_knows_the_file_for_utf8(course):
+    with gradebook.open_gradebook(course) as book:
+        gradebook.enter_students(book, [Student("s01", "\r=A", '=HYPERLINK("x")')])
+    tables, _ = exported(course)
+    assert tables["grades"][1][2:4] == ['\'=HYPERLINK("x")', "'\r=A"]
+    assert tables["canvas"][2][0].startswith("'=") and tables["moodle"][1][0] == "'\r=A"
+    assert (course / "grades" / "grades.csv").read_bytes().startswith(codecs.BOM_UTF8)
 
 
 def test_an_assignment_of_another_course_is_left_out_and_told(course):

@@ -1,5 +1,6 @@
 """What a platform hands out, sorted by students: whose each file is, which one is taken, what is left out and told."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -101,6 +102,26 @@ def test_without_a_roster_a_name_that_tells_nobody_is_left_out_and_told(course, 
     assert not kept(course)
 
 
+def test_without_a_roster_nothing_inside_a_moodle_folder_tells_the_student(course, tmp_path):
+    inside = ["s01_attention.ipynb", "s01/attention.ipynb", "work/s01_attention.ipynb", "s01_work/attention.ipynb"]
+    files = [f"Full Name_12345_assignsubmission_file_/{name}" for name in inside]
+    students, remarks = collect(course, NAME, zipped(tmp_path / "all.zip", dict.fromkeys(files, b"")))
+    assert students == [] and not kept(course)
+    assert remarks == [f"{name} is of nobody that its name tells and was left out" for name in files]
+
+
+def test_a_name_in_another_encoding_stops_nothing(course, tmp_path):
+    for student, name in {b"s01": b"attention.ipynb", b"s02": b"caf\xe9.txt", b"\xe9": b"attention.ipynb"}.items():
+        folder = tmp_path / "all" / os.fsdecode(student)
+        folder.mkdir(parents=True)
+        (folder / os.fsdecode(name)).write_bytes(student)
+    students, remarks = collect(with_roster(course), NAME, tmp_path / "all")
+    assert students == ["s01", "s02"] and kept(course) == {"s01": "s01", "s02": "s02"}
+    assert remarks == ["?/attention.ipynb is of nobody on the roster and was left out"]
+    assert collected_remarks(course, NAME) == remarks
+    assert [path.name for path in (course / "submitted" / "s02" / NAME).iterdir()] == ["caf_.txt"]
+
+
 def test_of_two_by_one_student_the_later_is_taken_and_told(course, tmp_path):
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for name, month in [("s01_attention.ipynb", 2), ("s01_attention-1.ipynb", 3), ("s01_attention-2.ipynb", 1)]:
@@ -193,6 +214,18 @@ def test_a_zip_that_is_damaged_is_told_in_a_sentence_and_nothing_of_it_is_kept(c
     ):
         collect(course, NAME, source)
     assert not kept(course)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_whose_packing_is_damaged_is_told_in_a_sentence(course, tmp_path, kind):
+    source = tmp_path / "all.zip"
+    with zipfile.ZipFile(source, "w", kind) as archive:
+        archive.writestr("s01_attention.ipynb", bytes(range(256)) * 100)
+    content = bytearray(source.read_bytes())
+    content[55:95] = bytes(40)
+    source.write_bytes(content)
+    with pytest.raises(ValueError, match=r"all\.zip can't be read \(.*; get the zip from your platform once more"):
+        collect(course, NAME, source)
 
 
 def test_who_handed_in_is_told_from_who_is_not_on_the_roster(course):

@@ -1,7 +1,11 @@
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
+from filelock import FileLock
 
 from nanogpt.course import progress, tiers
 from nanogpt.course.claims import CLAIMS
@@ -103,3 +107,41 @@ def test_a_progress_file_of_another_kind_is_not_overwritten(home):
     with pytest.raises(ValueError, match=r"progress.json is not a progress file; rename it"):
         progress.save_predictions({"C1": ("false", 30)})
     assert (home / "progress.json").read_text() == "my notes"
+
+
+NOTES = """
+import sys, time
+from nanogpt.course.progress import note_check, progress_file, save_predictions
+name, begin = sys.argv[1], progress_file().with_name("begin")
+begin.with_name(name).touch()
+while not begin.exists():
+    time.sleep(0.001)
+for i in range(20):
+    note_check("03_attention", f"{name}-{i}", passed=True)
+    save_predictions({f"C{name}": ("holds", i)})
+"""
+
+
+def test_notebooks_that_are_open_at_once_lose_nothing_of_each_other(home):
+    home.mkdir()
+    names = ["1", "2", "3"]
+    writers = [subprocess.Popen([sys.executable, "-c", NOTES, name], stderr=subprocess.PIPE) for name in names]
+    deadline = time.monotonic() + 60
+    while not all((home / name).exists() for name in names) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (home / "begin").touch()
+    said = [writer.communicate()[1].decode() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], said
+    assert set(progress.read_checks()["03_attention"]) == {f"{name}-{i}" for name in names for i in range(20)}
+    assert progress.read_predictions() == {f"C{name}": ("holds", 19) for name in names}
+
+
+def test_a_progress_file_that_another_does_not_let_go_of_is_told_in_a_sentence(home, monkeypatch):
+    home.mkdir()
+    monkeypatch.setattr(progress, "PATIENCE", 0.1)
+    with (
+        FileLock(home / ".progress.json.lock"),
+        pytest.raises(TimeoutError, match=r"progress.json is in use .* run this cell again"),
+    ):
+        progress.note_check("03_attention", "causal_mask", passed=True)
+    progress.note_check("03_attention", "causal_mask", passed=True)

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from nanogpt.course import check
-from nanogpt.course.classroom.build import assignments, build
+from nanogpt.course.classroom.build import assignments, build, stem_of
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
@@ -108,6 +108,17 @@ def test_an_untouched_exercise_is_not_attempted_and_nothing_else(solution, tmp_p
         else:
             exec(cell.source, namespace)
     assert tests == len(check.items(solution.stem))
+
+
+def test_of_several_notebooks_the_one_called_like_its_folder_is_the_solution(tmp_path):
+    folder = tmp_path / "solutions" / "03_attention"
+    folder.mkdir(parents=True)
+    for name in ("attention-Copy1", "attention", "other"):
+        (folder / f"{name}.ipynb").touch()
+    assert assignments(tmp_path) == ["03_attention"] and stem_of(tmp_path, "03_attention") == "attention"
+    (folder / "attention.ipynb").unlink()
+    with pytest.raises(ValueError, match="holds attention-Copy1, other; leave the one that is the solution"):
+        stem_of(tmp_path, "03_attention")
 
 
 def test_an_unknown_assignment_is_told_in_a_sentence():

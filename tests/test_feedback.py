@@ -49,7 +49,7 @@ def course(tmp_path_factory):
         course, "s01", slip("attention_weights"), RAISED, untouched("merge_heads"), STOPPED,
         written=f"The tokens 3 to 6.\n{SCRIPT}", score=1.5, comment=f"The tokens are right.\n{SCRIPT}",
         answers={"attention_weights": f"def attention_weights(query, key):\n    return key  # {SCRIPT}"},
-        remarks=["the answer cell one_head is there 2 times; they were joined in their order", SCRIPT],
+        remarks=["the answer cell one_head is there 2 times; all count, in their order", SCRIPT],
     )  # fmt: skip
     hand_in(course, "s02", written="The past.")
     hand_in(course, "s03", *map(untouched, POINTS), written="")

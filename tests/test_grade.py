@@ -186,6 +186,29 @@ def test_a_persons_score_is_dropped_when_the_written_answer_has_changed(course, 
     assert scores(course)["s01"] == EXPECTED["s01"]
 
 
+@pytest.mark.parametrize("between", ["nothing", "a failure"])
+def test_a_persons_score_of_a_test_is_dropped_when_the_code_has_changed_and_told(course, inline, monkeypatch, between):
+    by_hand(course, "one_head_test", 1.0)
+    graded(course, again=True)
+    assert scores(course)["s02"] == EXPECTED["s02"] | {"one_head_test": 1}
+    hand_in(course, "s02", handed_in({"one_head": "def one_head(x, *_): return -x"}))
+    if between == "a failure":
+        with monkeypatch.context() as patch:
+            patch.setattr(submission, "judge_notebook", broken)
+            graded(course)
+        assert set(scores(course)["s02"].values()) == {None}
+    _, said = graded(course)
+    assert said == [f"{'s02':16} 13 of 15: a person gave 1 for one_head_test as it was before: give it anew"]
+    assert scores(course)["s02"] == EXPECTED["s02"]
+
+
+def by_hand(course: Path, test: str, score: float) -> None:
+    """Change a test's score as nbgrader's form does."""
+    with gradebook.open_gradebook(course) as book:
+        book.find_grade(test, STEM, NAME, "s02").manual_score = score
+        book.db.commit()
+
+
 GRADES = """
 import sys
 from pathlib import Path

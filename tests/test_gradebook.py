@@ -11,6 +11,7 @@ import pytest
 from classes import FULL, NAME, ROOT, STEM, new_class, untouched
 from nbgrader.api import Gradebook
 
+from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.gradebook import (
     GRADEBOOK,
     cells,
@@ -53,7 +54,7 @@ def test_a_new_gradebook_has_the_assignments_cells_and_points(tmp_path):
 
 def test_what_was_entered_is_read_and_a_written_answer_waits(course):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS | {"one_head_test": 0.0}, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS | {"one_head_test": 0.0})
     found = read(course)
     assert (found["score"], found["max_score"], found["waiting"]) == (13, 17, [WRITTEN])
     assert found["cells"] == TESTS | {"one_head_test": 0}
@@ -61,7 +62,7 @@ def test_what_was_entered_is_read_and_a_written_answer_waits(course):
 
 def test_a_written_answer_that_was_marked_counts_and_can_be_taken_back(course):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS)
         enter_written(book, NAME, "s01", WRITTEN, 1.5, "say why")
     found = read(course)
     assert (found["score"], found["waiting"], found["cells"][WRITTEN]) == (16.5, [], 1.5)
@@ -73,17 +74,34 @@ def test_a_written_answer_that_was_marked_counts_and_can_be_taken_back(course):
 @pytest.mark.parametrize("keep", [True, False])
 def test_entered_anew_a_persons_score_is_kept_if_it_is_asked_for(course, keep):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS)
         enter_written(book, NAME, "s01", WRITTEN, 2, "")
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=keep)
+        enter(book, NAME, "s01", WHEN, TESTS, keep=["markdown"] if keep else [])
     assert read(course)["cells"][WRITTEN] == (2 if keep else None)
     assert read(course)["waiting"] == ([] if keep else [WRITTEN])
+
+
+def test_what_a_person_gave_for_a_test_goes_with_the_code_and_is_told(course):
+    def change(book):
+        grade = gradebook._grades(book, NAME, "s01")["one_head_test"]
+        grade.manual_score, grade.extra_credit = 2, 1
+        gradebook._comment(book, NAME, "s01", "one_head_test", "so close")
+
+    with open_gradebook(course) as book:
+        enter(book, NAME, "s01", WHEN, TESTS | {"one_head_test": 0.0})
+        change(book)
+        assert enter(book, NAME, "s01", WHEN, TESTS | {"one_head_test": 0.0}, keep=["code"]) == []
+        assert marks(book, NAME)["s01"]["cells"]["one_head_test"] == 3
+        said = enter(book, NAME, "s01", WHEN, TESTS | {"one_head_test": 0.0}, keep=["markdown"])
+        assert said == ["a person gave 2 for one_head_test as it was before: give it anew"]
+    found = read(course)
+    assert (found["cells"]["one_head_test"], found["comments"].get("one_head_test", "")) == (0, "")
 
 
 def test_what_was_taken_away_leaves_no_mark(course):
     with open_gradebook(course) as book:
         for student in ("s01", "s02"):
-            enter(book, NAME, student, WHEN, TESTS, keep_written=False)
+            enter(book, NAME, student, WHEN, TESTS)
         clear(book, NAME, "s01")
         clear(book, NAME, "nobody")
     found = read(course)
@@ -101,7 +119,7 @@ def test_names_are_brought_up_to_date(course):
 
 def test_other_cells_than_those_graded_by_are_refused_in_a_sentence(course):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS)
         changed = untouched()
         changed.cells = [cell for cell in changed.cells if "one_head_test" not in str(cell.metadata)]
         with pytest.raises(ValueError, match=f"the cells of {NAME} are others than .* move gradebook.db away"):
@@ -130,7 +148,7 @@ def test_a_gradebook_that_another_program_holds_is_not_called_damaged(course):
 
 def test_nbgraders_own_gradebook_reads_our_marks(course):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS)
         enter_written(book, NAME, "s01", WRITTEN, 2, "")
     with Gradebook(f"sqlite:///{course / GRADEBOOK}", "nanogpt") as book:
         submission = book.find_submission(NAME, "s01")
@@ -143,9 +161,9 @@ def test_nbgraders_own_gradebook_reads_our_marks(course):
 @pytest.mark.slow
 def test_nbgraders_export_has_our_marks(course, tmp_path):
     with open_gradebook(course) as book:
-        enter(book, NAME, "s01", WHEN, TESTS, keep_written=False)
+        enter(book, NAME, "s01", WHEN, TESTS)
         enter_written(book, NAME, "s01", WRITTEN, 1, "")
-        enter(book, NAME, "s02", WHEN, dict.fromkeys(TESTS, 0.0), keep_written=False)
+        enter(book, NAME, "s02", WHEN, dict.fromkeys(TESTS, 0.0))
     (course / "nbgrader_config.py").write_bytes((ROOT / "nbgrader_config.py").read_bytes())
     env = os.environ | {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
     command = [sys.executable, "-m", "nbgrader", "export"]

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from nanogpt.course.widgets.history import History
 
 
@@ -40,3 +42,17 @@ def test_a_file_that_was_replaced_is_read_afresh_and_a_step_made_again_counts_on
     other.replace(path)
     assert history.read() == 1
     assert history.steps_done == 1
+
+
+@pytest.mark.parametrize("new_steps", [range(12), range(100, 112)], ids=["from its start", "from another step"])
+def test_a_file_that_another_run_wrote_over_is_read_afresh_though_it_is_longer(tmp_path, new_steps):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(record(i, val_loss=1.0)) + "\n" for i in range(10)))
+    history = History(path)
+    assert history.read() == 10
+    path.write_text("".join(json.dumps(record(i, loss=123.25)) + "\n" for i in new_steps))  # the inode stays
+    assert history.read() == 12
+    assert list(history.columns["step"]) == list(new_steps)
+    assert set(history.columns["loss"]) == {123.25}
+    assert history.held_out == []
+    assert history.read() == 0

@@ -34,7 +34,7 @@ from classes import (
 from nanogpt.course import check
 from nanogpt.course.check.speech import CheckFailed, NotAttempted
 from nanogpt.course.classroom import judging
-from nanogpt.course.classroom.assemble import LARGEST, grade_id
+from nanogpt.course.classroom.assemble import LARGEST, grade_id, is_test
 from nanogpt.course.classroom.gradebook import GRADEBOOK
 from nanogpt.course.classroom.judging import RIGHT, carried_by, judge_notebook, variant
 from nanogpt.course.classroom.sandbox import Limits
@@ -110,6 +110,12 @@ UNLUCKY = {
         verdict="not attempted",
     ),
     "writes_below": Work(form={"below": ("causal_mask", "merge_heads")}),
+    "keeps_copies": Work(
+        form={"copies": {"causal_mask": "raise ValueError", "one_head": "def one_head(x", "split_heads": "while 1: 1",
+                         "merge_heads": "from nanogpt.course.check.attention import merge_heads"}},
+        says="the answer cell one_head is there 2 times; all count, in their order / the cell split_heads was stopped"
+        " / the answer merge_heads uses nanogpt: look at it",
+    ),
     "in_place": Work(
         {"attention_weights": solved()["attention_weights"].replace("return scores.softmax(dim=-1)", "")
          + "\n    shares = scores.exp()\n    shares /= shares.sum(-1, keepdim=True)\n    return shares"},
@@ -126,7 +132,7 @@ UNLUCKY = {
     "large": head("def one_head(*_): return torch.zeros(10**7)", says="more than the 32,000,000", verdict="stopped"),
     "text_file": Work(file=b"hello", costs=EVERYTHING, says=NO_NOTEBOOK),
     "nested": Work(file=b"[" * 10**5, costs=EVERYTHING, says=NO_NOTEBOOK),
-    "huge": Work(file=b"", costs=EVERYTHING, says="attention.ipynb has 100 MB, more than the 20 that are read"),
+    "huge": Work(file=b"", costs=EVERYTHING, says="attention.ipynb has 100.0 MB, more than the 20 that are read"),
 }  # fmt: skip
 
 SEND = """
@@ -303,7 +309,7 @@ def chapter(request, tmp_path_factory):
 def test_in_the_sandbox_a_chapters_solution_is_right_hidden_tests_included(chapter):
     stem, process, seeds = chapter
     for cell in nbformat.read(ROOT / "solutions" / check.CHAPTERS[stem] / f"{stem}.ipynb", as_version=4).cells:
-        if cell.cell_type == "code" and not judging._is_test(cell) and not carried_by(cell):
+        if cell.cell_type == "code" and not is_test(cell) and not carried_by(cell):
             assert not process.do({"what": "run", "source": cell.source})["failed"]
     for name, item in check.items(stem).items():
         for seed in seeds[name]:
@@ -389,7 +395,7 @@ def test_a_test_cell_that_is_more_than_checks_is_refused():
 def test_each_chapters_cells_are_all_known_for_what_they_are():
     for path in (ROOT / "solutions").glob("*/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
-        assert [judging.tests_of(cell)[0] for cell in cells if judging._is_test(cell)] == [
+        assert [judging.tests_of(cell)[0] for cell in cells if is_test(cell)] == [
             (n, 0) for n in check.items(path.stem)
         ]
         carried = [carried_by(cell) for cell in cells if "or_reference(" in cell.source and cell.cell_type == "code"]

@@ -234,6 +234,22 @@ def test_what_failed_once_is_not_tried_again_and_the_next_change_is_drawn():
     assert (drawn, told) == (["bad", "good"], ["this can't be drawn"])
 
 
+def test_after_a_thread_that_could_not_be_started_the_next_change_is_drawn(monkeypatch):
+    def no_thread(thread):
+        raise RuntimeError("can't start new thread")
+
+    state, drawn, told = [1], [], []
+    following = Following(told.append, lambda: tuple(state), drawn.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        following.changed()
+    assert "can't start new thread" in told[0]
+    state[0] = 2
+    following.changed()
+    assert ended(following.work)
+    assert (drawn, len(told)) == ([2], 1)
+
+
 def test_it_draws_in_a_thread_that_a_closed_kernel_does_not_wait_for(lens):
     seen = []
     lens.following._draw = lambda *_: seen.append(threading.current_thread())

@@ -6,7 +6,9 @@ import re
 import threading
 import time
 
+import numpy as np
 import pytest
+import torch
 from touch import at_work, click, counted, ended
 
 from nanogpt.checkpoint import checkpoints
@@ -242,6 +244,22 @@ def test_a_run_that_diverges_says_where_and_how_to_mend_it(start):
     assert "--train.learning-rate" in monitor.status.text
 
 
+def test_a_thread_that_cannot_be_started_leaves_the_run_to_be_trained(start, monkeypatch):
+    def no_thread(thread):
+        raise RuntimeError("can't start new thread")
+
+    monitor = training_monitor(start())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        click(monitor.train)
+    assert monitor.status.text.startswith("nothing was begun (can't start new thread); ")
+    assert module._BUSY == {}
+    assert (monitor.train.disabled, monitor.stop.disabled, monitor.doing) == (False, True, "")
+    click(monitor.train)
+    assert ended(monitor.work)
+    assert monitor.status.text.startswith("done: 40 of 40 steps")
+
+
 def test_a_drawing_that_fails_stops_no_training(start, monkeypatch):
     monitor = training_monitor(start())
     monkeypatch.setattr(monitor, "_draw", lambda: 1 / 0)
@@ -294,6 +312,19 @@ def test_texts_from_outside_are_escaped(start):
     monitor = training_monitor(run, {"<b>bold</b>": 3.0})
     assert "<b>bold" not in monitor.charts.value
     assert "&lt;b&gt;bold" in monitor.charts.value
+
+
+@pytest.mark.parametrize(
+    "loss", [float("nan"), float("inf"), -float("inf"), "3.9", None, [3.9], pytest.param(10**400, id="large")]
+)
+def test_a_baseline_that_is_no_finite_number_is_refused_in_a_sentence(story_run, loss):
+    with pytest.raises(ValueError, match=r"the baseline 'bigram' is .*; give a finite number of nats per token"):
+        training_monitor(story_run.folder, {"uniform": 6.2, "bigram": loss})
+
+
+@pytest.mark.parametrize("loss", [4, np.float32(4), torch.tensor(4.0)], ids=["int", "numpy", "torch"])
+def test_a_baseline_may_be_a_number_of_any_kind(story_run, loss):
+    assert "bigram 4<" in training_monitor(story_run.folder, {"bigram": loss}).charts.value
 
 
 def test_each_chart_is_told_in_words_too(story_run):

@@ -131,6 +131,9 @@ def gradebook(course: Path) -> Gradebook:
         ("lastfirst_12345_67890_my_attention.ipynb", None),
         ("lastfirst_12345_67890_1_attention.ipynb", None),
         ("Full Name_54321_assignsubmission_file_/my_attention.ipynb", None),
+        ("Full Name_54321_assignsubmission_file_/s01_attention.ipynb", None),
+        ("Full Name_54321_assignsubmission_file_/work/s01_attention.ipynb", None),
+        ("Full Name_54321_assignsubmission_file_/a_1_2_attention.ipynb", None),
         ("__MACOSX/._s01_attention.ipynb", None),
     ],
 )

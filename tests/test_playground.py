@@ -2,8 +2,10 @@ import json
 import os
 import shutil
 import statistics
+import threading
 import time
 from html import escape
+from itertools import islice
 from pathlib import Path
 
 import measure_play
@@ -439,6 +441,51 @@ def test_what_fails_while_writing_is_a_sentence(shown, monkeypatch):
     monkeypatch.setattr(module, "write_on", broken)
     assert "the disk went away" in press(shown, "Generate")
     assert not shown.buttons["Generate"].disabled
+
+
+@pytest.mark.parametrize(("before", "name", "count"), [([], "Generate", 5), (["Generate"], "Continue", 25)])
+def test_what_was_written_before_a_failure_is_seen_and_copied_and_saved_alike(
+    shown, home, monkeypatch, before, name, count
+):
+    for usual in before:
+        press(shown, usual)
+    usual_write_on = module.write_on
+
+    def broken(*args):
+        yield from islice(usual_write_on(*args), 5)
+        raise OSError("the disk went away")
+
+    monkeypatch.setattr(module, "write_on", broken)
+    assert press(shown, name) == "the disk went away"
+    (sample,), pane = shown.history, shown.panes[0]
+    assert pane.sample is sample
+    assert len(sample.tokens) == pane.place.max == pane.view.value.count('<span class="token') == count
+    assert f'data-text="{escape(sample.prompt + sample.text)}"' in pane.copy.value
+    assert f"first, {count} tokens" in shown.past.options[1][0]
+    press(shown, "Save")
+    (saved,) = (home / "samples").glob("*.json")
+    assert json.loads(saved.read_text(encoding="utf-8"))[0]["text"] == sample.text
+
+
+def test_what_fails_before_the_first_token_leaves_the_text_as_it_was(shown):
+    press(shown, "Generate")
+    (sample,), view = shown.history, shown.panes[0].view.value
+    move(shown.prompt, value="")
+    assert "the prompt is empty" in press(shown, "Generate")
+    assert (shown.history, shown.panes[0].sample, shown.panes[0].view.value) == ([sample], sample, view)
+
+
+def test_a_thread_that_cannot_be_started_is_told_and_the_next_click_works(shown, monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        click(shown.buttons["Generate"])
+    assert shown.status.text.startswith("nothing was begun (can't start new thread); ")
+    assert shown.work.end()
+    assert [b.description for b in shown.buttons.values() if b.disabled] == ["Stop"]
+    assert press(shown, "Generate").startswith("first: 20 tokens")
 
 
 def test_what_fails_in_a_callback_is_a_sentence(shown, home, monkeypatch):

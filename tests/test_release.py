@@ -34,6 +34,9 @@ def change(course, old: str, new: str) -> None:
 
 @pytest.mark.slow
 def test_the_exercise_is_packed_and_entered(course):
+    (course / "exercises" / NAME / ".ipynb_checkpoints").mkdir()
+    (course / "exercises" / NAME / ".DS_Store").touch()
+    (course / "solutions" / NAME / "tokenizer-Copy1.ipynb").write_text("no notebook")
     path = release(course, NAME)
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"{NAME}/tokenizer.ipynb"]

@@ -38,6 +38,17 @@ def test_columns_may_stand_in_any_order_and_others_beside_them(tmp_path):
     assert read_roster(tmp_path) == [Student("s01", last_name="Last")]
 
 
+def test_a_roster_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path):
+    (tmp_path / ROSTER).write_text("id;first_name\ns01;A\n")
+    assert read_roster(tmp_path) == [Student("s01", "A")]
+
+
+def test_what_is_no_table_is_told_in_a_sentence(tmp_path):
+    (tmp_path / ROSTER).write_text("id,name\ns01," + "x" * 200_000)
+    with pytest.raises(ValueError, match=r"roster\.csv can't be read as a table .*; save it again as CSV in UTF-8"):
+        read_roster(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -53,7 +64,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path, lines, said):
         read_roster(roster(tmp_path, *lines))
 
 
-@pytest.mark.parametrize("text", ["", "name,email\nx,y\n", "id;first_name\ns01;x\n"])
+@pytest.mark.parametrize("text", ["", "name,email\nx,y\n", "number;name\ns01;x\n"])
 def test_a_file_without_the_column_id_is_told_what_its_first_line_should_be(tmp_path, text):
     (tmp_path / ROSTER).write_text(text)
     with pytest.raises(ValueError, match=rf"has no column called id; its first line should be {HEAD}"):
@@ -61,7 +72,7 @@ def test_a_file_without_the_column_id_is_told_what_its_first_line_should_be(tmp_
 
 
 def test_a_file_in_another_encoding_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(ValueError, match=r"roster.csv is not in UTF-8; save it as CSV in UTF-8"):
+    with pytest.raises(ValueError, match=r"roster.csv is not in UTF-8; save it again as CSV in UTF-8"):
         read_roster(roster(tmp_path, "s01,Fïrst", encoding="latin-1"))
 
 

@@ -1,6 +1,7 @@
 """One submission: which file it is, when it counts as changed, and what becomes of one that can't be graded."""
 
 import json
+import os
 
 import nbformat
 import pytest
@@ -9,8 +10,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nanogpt.course.classroom import submission
 from nanogpt.course.classroom.assemble import assemble, make_master, read_submission
+from nanogpt.course.classroom.judging import Judged
 from nanogpt.course.classroom.submission import (
     FAILED,
+    GRADED,
     REFUSED,
     SALT,
     Job,
@@ -88,6 +91,38 @@ NONSENSE = {
     "cell_of_nothing": json.dumps(GOOD | {"cells": [None]}),
     "no_character_in_json": json.dumps(GOOD)[:-1] + "\ud800",
 }
+
+
+ODD_CELLS = [
+    {"cell_type": "markdown", "metadata": {}},
+    {"cell_type": "markdown", "metadata": {"nbgrader": "x"}, "source": "."},
+    {"cell_type": "code", "metadata": {"nbgrader": ["x"]}, "source": "1", "outputs": [], "execution_count": None},
+    {"cell_type": "code", "metadata": {"nbgrader": {"solution": 1, "grade_id": ["x"]}}, "source": "1"},
+    {"cell_type": "raw", "metadata": {}, "source": {"a": 1}},
+    {"cell_type": "other", "metadata": {}, "source": "x"},
+    {"metadata": {}, "source": "x"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_CELLS)
+def test_an_odd_cell_costs_nothing(job, monkeypatch, odd):
+    seen = []
+    monkeypatch.setattr(submission, "judge_notebook", lambda notebook, *_: seen.append(notebook) or Judged())
+    notebook = json.loads(job.file.read_text())
+    notebook["cells"].insert(0, odd)
+    job.file.write_text(json.dumps(notebook))
+    result = grade_one(job, "mark")
+    assert result["status"] == GRADED, result["reason"]
+    assert result["written"]["attention_written"]["answer"] == WORDS
+
+
+def test_the_time_of_handing_in_is_nbgraders_where_it_says_one(job):
+    os.utime(job.file, (0, 0))
+    assert f"{job.handed_in:%Y-%m-%d %Z}" == "1970-01-01 UTC"
+    (job.folder / "timestamp.txt").write_text("2026-01-31 12:00:00.5 CET\n")
+    assert f"{job.handed_in:%Y-%m-%d %H:%M}" == "2026-01-31 11:00"
+    (job.folder / "timestamp.txt").write_text("yesterday, I think")
+    assert job.handed_in.year == 1970
 
 
 @pytest.mark.parametrize("name", NONSENSE)

@@ -26,8 +26,14 @@ def sheet(course) -> list[dict]:
 
 
 def fill(course, **changes: dict) -> None:
-    rows = sheet(course)
+    sheet(course)
+    rewrite(course, **changes)
+
+
+def rewrite(course, **changes: dict) -> None:
     path = course / "written" / f"{NAME}.csv"
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -85,6 +91,43 @@ def test_a_line_without_a_score_says_nothing(course):
     fill(course, s01={"score": " "})
     assert taken_in(course)["s01"]["cells"][QUESTION] == 2
     assert taken_in(course)["s02"]["waiting"] == [QUESTION]
+
+
+def in_the_form(course, score: float | None, comment: str) -> None:
+    """What nbgrader's form for hand grading does."""
+    with gradebook.open_gradebook(course) as book:
+        gradebook.enter_written(book, NAME, "s01", QUESTION, score, comment)
+
+
+def test_a_mark_that_was_changed_in_the_gradebook_stands_until_the_sheet_is_changed(course):
+    fill(course, s01={"score": "1", "comment": "why?"})
+    taken_in(course)
+    in_the_form(course, 2, "I see")
+    mark = taken_in(course)["s01"]
+    assert (mark["cells"][QUESTION], mark["comments"][QUESTION]) == (2, "I see")
+    rewrite(course, s01={"score": "1,0"})  # the same, as another spreadsheet writes it
+    assert taken_in(course)["s01"]["cells"][QUESTION] == 2
+    rewrite(course, s01={"score": "0.5"})
+    assert told(course) == [f"s01's {QUESTION}: 2 in the gradebook, 0.5 on the sheet, which was taken"]
+    mark = taken_in(course)["s01"]
+    assert (mark["cells"][QUESTION], mark["comments"][QUESTION]) == (0.5, "I see")
+
+
+def test_a_comment_without_a_score_is_kept_and_one_that_was_emptied_goes(course):
+    fill(course, s01={"comment": "-1 for the mask"})
+    assert taken_in(course)["s01"]["comments"][QUESTION] == "-1 for the mask"
+    assert taken_in(course)["s01"]["waiting"] == [QUESTION]
+    assert sheet(course)[0]["comment"] == "'-1 for the mask"  # which no spreadsheet takes for a formula
+    fill(course, s01={"comment": ""})
+    assert taken_in(course)["s01"]["comments"][QUESTION] == ""
+
+
+def test_what_the_gradebook_lost_is_taken_from_the_sheet_again(course):
+    fill(course, s01={"score": "1", "comment": "why?"})
+    taken_in(course)
+    in_the_form(course, None, "")
+    mark = taken_in(course)["s01"]
+    assert (mark["cells"][QUESTION], mark["comments"][QUESTION]) == (1, "why?")
 
 
 def told(course) -> list[str]:

@@ -1,14 +1,19 @@
 """What the learner predicted and passed, in one JSON file of the learner's own. Nothing leaves the machine."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from nanogpt.checkpoint import write_whole
 from nanogpt.course.claims import ANSWERS, CLAIMS
 from nanogpt.course.tiers import workspace
 
 NO_BET = ("unsure", None)
+PATIENCE = 30  # seconds for which another notebook may be writing
 
 
 def progress_file() -> Path:
@@ -48,10 +53,10 @@ def save_predictions(predictions: dict[str, tuple[str, float | None]], take_back
             )
         if guess[1] is not None and not isinstance(guess[1], int | float):
             raise ValueError(f"{claim}: the figure {guess[1]!r} is not a number; write a number or None")
-    bets = read_predictions()
-    silent = {c for c, guess in predictions.items() if tuple(guess) == NO_BET and c in bets and not take_back}
-    bets |= {c: tuple(guess) for c, guess in predictions.items() if c not in silent}
-    _write(read_progress() | {"predictions": {c: list(guess) for c, guess in bets.items()}})
+    with _changing() as kept:
+        bets = kept.setdefault("predictions", {})
+        silent = {c for c, guess in predictions.items() if tuple(guess) == NO_BET and c in bets and not take_back}
+        bets |= {c: list(guess) for c, guess in predictions.items() if c not in silent}
 
 
 def read_predictions() -> dict[str, tuple[str, float | None]]:
@@ -61,14 +66,13 @@ def read_predictions() -> dict[str, tuple[str, float | None]]:
 
 def note_check(chapter: str, item: str, passed: bool) -> None:
     """Keep that an item was tried: when first, when it first passed, and how often it didn't."""
-    kept = read_progress()
-    checks = kept.setdefault("checks", {}).setdefault(chapter, {})
-    entry = checks.setdefault(item, {"first_tried": _now(), "failed": 0, "passed": None})
-    if passed:
-        entry["passed"] = entry["passed"] or _now()
-    else:
-        entry["failed"] += 1
-    _write(kept)
+    with _changing() as kept:
+        checks = kept.setdefault("checks", {}).setdefault(chapter, {})
+        entry = checks.setdefault(item, {"first_tried": _now(), "failed": 0, "passed": None})
+        if passed:
+            entry["passed"] = entry["passed"] or _now()
+        else:
+            entry["failed"] += 1
 
 
 def read_checks() -> dict[str, dict[str, dict]]:
@@ -80,8 +84,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _write(kept: dict) -> None:
+@contextmanager
+def _changing() -> Iterator[dict]:
+    """Everything kept, to be changed and then written, with other notebooks waiting. TimeoutError if we wait long."""
     path = progress_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE):
+            kept = read_progress()
+            yield kept
+            text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+            write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    except Timeout:
+        raise TimeoutError(
+            f"{path} is in use by another notebook for {PATIENCE} seconds, where an instant was expected; "
+            "close the other notebooks or restart their kernels, and run this cell again"
+        ) from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from nanogpt.course.check.item import Item, judge
 from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
+from nanogpt.course.check.values import shown
 from nanogpt.course.progress import note_check
 
 CHAPTERS = {
@@ -20,6 +21,8 @@ CHAPTERS = {
 }  # fmt: skip
 
 STANDS_IN = "this is the course's own, which stands in for yours: run the cell with your answer, then this one again"
+
+_last: dict[str, Any] = {}  # item -> the answer checked last, newest at the end: a lambda has no other name
 
 __all__ = ["CHAPTERS", "CheckFailed", "Item", "NotAttempted", "items", "judge", "or_reference"]
 
@@ -49,15 +52,22 @@ def __getattr__(name: str) -> Callable[..., Passed]:
 
 
 def or_reference(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """The answer where it is right, else the course's own version: what follows can be worked on either way."""
-    name = answer.__name__
-    item = next((found[name] for stem in CHAPTERS if name in (found := items(stem))), None)
+    """The answer where it is right, else the course's own version: what follows can be worked on either way.
+
+    It is an answer to the item that it was checked for last, else to the one whose name it has. ValueError for neither.
+    """
+    name = next((name for name in reversed(_last) if _last[name] is answer), getattr(answer, "__name__", None))
+    every = (item for stem in CHAPTERS for item in items(stem).values())
+    item = next((item for item in every if item.name == name or item.reference is answer), None)
     if item is None:
-        raise AttributeError(f"there is no check called {name!r}; the exercise's page names them")
+        raise ValueError(
+            f"which item {shown(answer)} is an answer to can't be told: it has the name of none and was in no check; "
+            "run check.NAME(NAME) on it first, or write it with def NAME, by the item's name"
+        )
     try:
         judge(item, answer)
     except CheckFailed:
-        sys.stdout.write(f"{name} is not right yet: from here on the course's own stands in for it\n")
+        sys.stdout.write(f"{item.name} is not right yet: from here on the course's own stands in for it\n")
         return item.reference
     return answer
 
@@ -66,6 +76,9 @@ def _checking(item: Item, chapter: str) -> Callable[..., Passed]:
     def checked(answer: Any, seed: int = 0) -> Passed:
         if answer is item.reference:  # a stand-in, met on the way back
             raise report(item.name, NotAttempted, {"asked for": item.asked, "so": STANDS_IN})
+        if callable(answer):
+            _last.pop(item.name, None)
+            _last[item.name] = answer
         try:
             said = judge(item, answer, seed)
         except NotAttempted:

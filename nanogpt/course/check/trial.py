@@ -71,7 +71,7 @@ def _gradients(
     if not isinstance(total, torch.Tensor) or not total.requires_grad:
         return nothing
     found = torch.autograd.grad(total, inputs, allow_unused=True)
-    return [torch.zeros_like(part) if g is None else g for part, g in zip(inputs, found, strict=True)]
+    return [torch.zeros_like(part) if g is None else g.to_dense() for part, g in zip(inputs, found, strict=True)]
 
 
 def _fault(error: BaseException) -> Fault:
@@ -80,16 +80,21 @@ def _fault(error: BaseException) -> Fault:
     line = own[-1].line if own else ""  # the innermost line that the student wrote
     if line and own[-1].name != own[0].name and own[-1].name.isidentifier():
         line += f"    in {own[-1].name}, which was called at: {own[0].line}"
-    return Fault(type(error).__name__, str(error), line or "a line that can't be shown")
+    try:
+        message = str(error)
+    except Exception as other:  # its text was the student's to make
+        message = f"its message can't be shown ({type(other).__name__})"
+    return Fault(type(error).__name__, message, line or "a line that can't be shown")
 
 
 def _same(before: Any, after: Any) -> bool:
     if isinstance(before, torch.Tensor):
-        return before.shape == after.shape and torch.equal(before, after)
+        return isinstance(after, torch.Tensor) and before.shape == after.shape and torch.equal(before, after)
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after)
     if isinstance(before, dict):
-        return before.keys() == after.keys() and all(_same(before[key], after[key]) for key in before)
+        same_keys = isinstance(after, dict) and before.keys() == after.keys()
+        return same_keys and all(_same(before[key], after[key]) for key in before)
     if isinstance(before, list | tuple):
-        return len(before) == len(after) and all(map(_same, before, after))
+        return isinstance(after, list | tuple) and len(before) == len(after) and all(map(_same, before, after))
     return callable(before) or before == after

@@ -22,8 +22,19 @@ class Difference:
 
 
 def difference(got: Any, expected: Any, rtol: float, atol: float, place: str = "") -> Difference | None:
-    """How `got` differs from `expected`, or None. Containers are compared part by part."""
+    """How `got` differs from `expected`, or None. Containers are compared part by part.
+
+    What can't be compared with it differs. TypeError if it is `expected` that a check can't compare.
+    """
     at = f" {place}" if place else ""
+    try:
+        return _difference(got, expected, rtol, atol, at)
+    except Exception as error:
+        _difference(expected, expected, rtol, atol, at)  # raises where the fault is not the answer's
+        return Difference(f"a {type(got).__name__} came back{at} that can't be compared ({type(error).__name__})")
+
+
+def _difference(got: Any, expected: Any, rtol: float, atol: float, at: str) -> Difference | None:
     if got is None and expected is not None:
         return Difference(f"nothing came back{at}: is there a return at the end?")
     if isinstance(expected, torch.Tensor):
@@ -37,7 +48,7 @@ def difference(got: Any, expected: Any, rtol: float, atol: float, place: str = "
         if not isinstance(got, Mapping):
             return Difference(f"a {type(got).__name__} came back{at}, not a dict")
         if set(got) != set(expected):
-            odd = sorted(map(repr, set(got) ^ set(expected)))[0]
+            odd = sorted(map(shown, set(got) ^ set(expected)))[0]
             return Difference(f"the keys{at} are others: {odd} is on one side only")
         return _parts({f"under {key!r}": (got[key], expected[key]) for key in expected}, rtol, atol)
     if isinstance(expected, Sequence):
@@ -62,7 +73,7 @@ def _parts(pairs: dict[str, tuple[Any, Any]], rtol: float, atol: float) -> Diffe
 def _numbers(got: Any, expected: float, rtol: float, atol: float, at: str) -> Difference | None:
     if isinstance(got, torch.Tensor) and got.numel() == 1:
         got = got.item()
-    if not isinstance(got, int | float | np.number) or isinstance(got, bool):
+    if not isinstance(got, int | float | np.integer | np.floating) or isinstance(got, bool):
         return Difference(f"a {type(got).__name__} came back{at}, not a number")
     with contextlib.suppress(OverflowError):  # a whole number too large for a float is far from any expected one
         if math.isclose(got, expected, rel_tol=rtol, abs_tol=atol) or (math.isnan(got) and math.isnan(expected)):
@@ -75,6 +86,12 @@ def _tensors(got: Any, expected: torch.Tensor, rtol: float, atol: float, at: str
         return Difference(f"a {type(got).__name__} came back{at}, not a tensor")
     if got.shape != expected.shape:
         return Difference(f"the shape{at} is {tuple(got.shape)}, not {tuple(expected.shape)}")
+    if got.layout != expected.layout:
+        return Difference(f"the tensor{at} is {short(got.layout)}, not dense: end with to_dense()")
+    if got.device != expected.device:
+        return Difference(f"the tensor{at} is on {got.device}, not on {expected.device}")
+    if got.is_quantized or (got.is_complex() and not expected.is_complex()):
+        return Difference(f"the type{at} is {short(got.dtype)}, not {short(expected.dtype)}")
     if expected.is_floating_point():  # rounding goes with the largest numbers that were added up
         largest = expected[expected.isfinite()].abs().max().item() if expected.isfinite().any() else 1.0
         right = torch.isclose(got.double(), expected.double(), rtol, atol * max(1.0, largest), equal_nan=True)
@@ -91,17 +108,29 @@ def _tensors(got: Any, expected: torch.Tensor, rtol: float, atol: float, at: str
     return Difference(what, int(right.sum()), right.numel())
 
 
-def short(dtype: torch.dtype) -> str:
+def short(kind: torch.dtype | torch.layout) -> str:
     """float32 for torch.float32."""
-    return str(dtype).removeprefix("torch.")
+    return str(kind).removeprefix("torch.")
 
 
 def shown(value: Any) -> str:
     """A value as a report shows it: small ones whole, of large tensors the shape and the first numbers."""
+    try:
+        return _shown(value)
+    except Exception as error:
+        return f"a {type(value).__name__} that can't be written out ({type(error).__name__})"
+
+
+def _shown(value: Any) -> str:
     if isinstance(value, torch.Tensor):
         head = f"{short(value.dtype)} {tuple(value.shape)}"
         if value.numel() == 0:
             return head
+        if value.is_meta:
+            return f"{head} on meta, which holds no numbers"
+        if value.layout != torch.strided:
+            return f"{head}, {short(value.layout)}"
+        value = value.dequantize() if value.is_quantized else value
         corner = value.detach()[(0,) * max(0, value.dim() - 2)] if value.dim() else value.detach()
         corner = corner[:SHOWN, :SHOWN] if corner.dim() == 2 else corner[: 2 * SHOWN] if corner.dim() == 1 else corner
         cut = "" if corner.numel() == value.numel() else ", beginning with"
@@ -111,6 +140,8 @@ def shown(value: Any) -> str:
         return getattr(value, "__name__", "a function")
     if isinstance(value, tuple | list) and any(isinstance(part, torch.Tensor) for part in value):
         return "\n".join(shown(part) for part in value)
+    if isinstance(value, int) and value.bit_length() > 2000:  # Python refuses to write out more than 4300 digits
+        return f"a whole number of about {value.bit_length() * math.log10(2):,.0f} digits"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]} ..."
 

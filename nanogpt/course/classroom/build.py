@@ -12,18 +12,25 @@ SOLUTIONS, EXERCISES, CONFIG = "solutions", "exercises", "nbgrader_config.py"
 
 def assignments(course: Path) -> list[str]:
     """The names of all assignments that have a solution, in order. Raises FileNotFoundError where there is none."""
-    found = sorted(path.parent.name for path in (course / SOLUTIONS).glob("*/*.ipynb"))
+    found = sorted({path.parent.name for path in (course / SOLUTIONS).glob("*/*.ipynb")})
     if not found:
         raise FileNotFoundError(f"{course / SOLUTIONS} holds no solutions; name the course's folder with --course")
     return found
 
 
 def stem_of(course: Path, name: str) -> str:
-    """The stem of an assignment's notebook: attention for 03_attention. FileNotFoundError for an unknown name."""
+    """The stem of an assignment's notebook: attention for 03_attention.
+
+    Raises FileNotFoundError for an unknown name, ValueError where it can't be told which of several notebooks it is.
+    """
     names = assignments(course)
     if name not in names:
         raise FileNotFoundError(f"there is no solution called {name!r}; choose one of {', '.join(names)}")
-    return next((course / SOLUTIONS / name).glob("*.ipynb")).stem
+    stems = sorted(path.stem for path in (course / SOLUTIONS / name).glob("*.ipynb"))
+    likely = stems if len(stems) == 1 else [stem for stem in stems if name.endswith(f"_{stem}")]
+    if len(likely) != 1:
+        raise ValueError(f"{course / SOLUTIONS / name} holds {', '.join(stems)}; leave the one that is the solution")
+    return likely[0]
 
 
 def build(course: Path, name: str | None = None) -> list[Path]:
@@ -32,20 +39,18 @@ def build(course: Path, name: str | None = None) -> list[Path]:
     The old exercise is replaced only when the new one is whole. Raises FileNotFoundError for an unknown name,
     ValueError where nbgrader refuses a solution.
     """
-    if name is not None:
-        stem_of(course, name)
     made = []
     with tempfile.TemporaryDirectory() as scratch:
         for each in [name] if name else assignments(course):
-            notebooks = _generate(course, each, Path(scratch))
+            notebook = _generate(course, each, Path(scratch))
             place = course / EXERCISES / each
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
-            made += [Path(shutil.copyfile(notebook, place / notebook.name)) for notebook in notebooks]
+            made.append(Path(shutil.copyfile(notebook, place / notebook.name)))
     return made
 
 
-def _generate(course: Path, name: str, scratch: Path) -> list[Path]:
+def _generate(course: Path, name: str, scratch: Path) -> Path:
     """Run nbgrader's own converter on one assignment, without its database, in a folder of our own."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
@@ -54,7 +59,9 @@ def _generate(course: Path, name: str, scratch: Path) -> list[Path]:
 
     config = PyFileConfigLoader(CONFIG, path=str(course)).load_config()
     config.SaveCells.enabled = False  # what its --no-db does
-    shutil.copytree(course / SOLUTIONS / name, scratch / SOLUTIONS / name)
+    notebook = f"{stem_of(course, name)}.ipynb"
+    (scratch / SOLUTIONS / name).mkdir(parents=True)
+    shutil.copyfile(course / SOLUTIONS / name / notebook, scratch / SOLUTIONS / name / notebook)
     directory = CourseDirectory(root=str(scratch), assignment_id=name, config=config)
     converter = GenerateAssignment(coursedir=directory, no_database=True, force=True, config=config)
     converter.log.setLevel(logging.CRITICAL)
@@ -64,4 +71,4 @@ def _generate(course: Path, name: str, scratch: Path) -> list[Path]:
             converter.start()
     except (NbGraderException, SystemExit) as error:
         raise ValueError(f"nbgrader refuses {name}: {error}; mend its cells' metadata or markers") from None
-    return sorted((scratch / EXERCISES / name).glob("*.ipynb"))
+    return scratch / EXERCISES / name / notebook

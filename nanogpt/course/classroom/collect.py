@@ -1,6 +1,7 @@
 """What was handed in, from a platform's zip or a folder, to `submitted/<student>/<assignment>/`, as nbgrader has it."""
 
 import json
+import lzma
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from nanogpt.course.classroom.build import CONFIG, stem_of
 from nanogpt.course.classroom.roster import ID, Student, read_roster, whose
 
 SUBMITTED = "submitted"
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)  # the last: for a password
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def collect(course: Path, assignment: str, source: Path) -> tuple[list[str], lis
         if len(notebooks) > 1:
             remarks.append(f"{student} handed in {len(notebooks)} times; the latest, {latest.path}, was taken")
         remarks += _keep(course / SUBMITTED / student / assignment, latest, stem)
+    remarks = [_readable(remark) for remark in remarks]
     text = json.dumps(remarks, indent=1, ensure_ascii=False)
     left_out = course / SUBMITTED / f"{assignment}.json"
     left_out.parent.mkdir(exist_ok=True)
@@ -69,7 +72,7 @@ def collected_remarks(course: Path, assignment: str) -> list[str]:
 
 def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
     """Put a file into a student's folder, under the notebook's name, and take out what was there."""
-    name = f"{stem}.ipynb" if file.path.suffix == ".ipynb" else file.path.name
+    name = f"{stem}.ipynb" if file.path.suffix == ".ipynb" else _readable(file.path.name).replace("?", "_")
     old = [path for path in place.glob("*") if path.is_file()]
     if file.path.suffix != ".ipynb" and any(path.suffix == ".ipynb" for path in old):
         return [f"{file.path} is no notebook, so what {place.parent.name} handed in before stays"]
@@ -97,6 +100,8 @@ def _owner(course: Path, assignment: str, stem: str, path: PurePosixPath) -> lis
     config = PyFileConfigLoader(CONFIG, path=str(course)).load_config()
     match = re.match(config.FileNameCollectorPlugin.named_regexp, f"/{path}")
     folders = [part for part in path.parts[:-1] if part != assignment]
+    if any("assignsubmission_file" in part for part in folders):  # Moodle's, and what is in it is the student's naming
+        folders = []
     named = match["student_id"] if match else folders[-1] if folders and path.stem == stem else ""
     return [named] if ID.fullmatch(named) else []
 
@@ -118,11 +123,16 @@ def _files(source: Path) -> Iterator[HandedIn]:
             with zipfile.ZipFile(source) as archive:
                 for entry in archive.infolist():
                     name = PurePosixPath(entry.filename)
-                    if not entry.is_dir() and not _hidden(name):
+                    if entry.filename and not entry.is_dir() and not _hidden(name):
                         with archive.open(entry) as file:
                             yield HandedIn(name, time.mktime((*entry.date_time, 0, 0, -1)), file.read(LARGEST + 1))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: it wants a password
+        except DAMAGED as error:
             raise ValueError(f"{source} can't be read ({error}); get the zip from your platform once more") from None
+
+
+def _readable(text: str) -> str:
+    """A text with what is no character, as in a name of another encoding, made a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _hidden(path: PurePosixPath) -> bool:

@@ -1,18 +1,15 @@
 """The marks as CSV: one file to read, one with Canvas's columns, one with Moodle's."""
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.build import assignments, stem_of
 from nanogpt.course.classroom.roster import read_roster
 from nanogpt.course.classroom.sandbox import Limits
+from nanogpt.course.classroom.spreadsheet import write_rows
 from nanogpt.course.classroom.submission import FAILED, Job, fingerprint, read_result
 
-Row = Iterable[Any]
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 NEW = "handed in and not graded yet"
 MOODLE = ["First name", "Last name", "ID number", "Email address"]
@@ -28,7 +25,8 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
     names = [name for name in held_names if name in ours]
     most = {name: sum(gradebook.cells(book, name).values()) for name in names}
     held = {name: gradebook.marks(book, name) for name in names}
-    roster = {student.id for student in read_roster(course)}
+    roster = {student.id: student for student in read_roster(course)}
+    gradebook.enter_students(book, list(roster.values()))  # some may have joined since the last grading
     students = sorted((s for s in book.students if not roster or s.id in roster), key=lambda student: student.id)
     notes = [f"{name} has no solution here and is left out" for name in held_names if name not in ours]
     lines, totals = [], {student.id: {} for student in students}
@@ -62,14 +60,11 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
         [s.first_name or "", s.last_name or "", s.id, s.email or "", *(totals[s.id][name] for name in names)]
         for s in students
     ]
+    grades = ["assignment", "student", "last name", "first name", "score", "of", "status", "handed in"]
     return [
-        _write(
-            out / "grades.csv",
-            ["assignment", "student", "last name", "first name", "score", "of", "status", "handed in"],
-            lines,
-        ),
-        _write(out / "canvas.csv", [*CANVAS, *names], canvas),
-        _write(out / "moodle.csv", [*MOODLE, *(f"Assignment: {name} (Real)" for name in names)], moodle),
+        write_rows(out / "grades.csv", [grades, *lines], "utf-8-sig"),
+        write_rows(out / "canvas.csv", [[*CANVAS, *names], *canvas]),
+        write_rows(out / "moodle.csv", [[*MOODLE, *(f"Assignment: {name} (Real)" for name in names)], *moodle]),
     ], notes
 
 
@@ -90,14 +85,3 @@ def _status(course: Path, assignment: str, student: str, mark: dict[str, Any] | 
 
 def _name(student: Any) -> str:
     return ", ".join(filter(None, [student.last_name, student.first_name])) or student.id
-
-
-def _write(path: Path, head: list[str], rows: list[Row]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([head, *rows])
-
-    write_whole(path, write)
-    return path

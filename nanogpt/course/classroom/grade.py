@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from datetime import UTC, datetime
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def grade(
         raise OSError(trouble)
     students, strangers = students_of(course, assignment)
     todo: dict[Job, str] = {}
-    words: dict[Job, dict] = {}  # the written answers that a person may have marked
+    before: dict[Job, dict] = {}  # what a person may have marked
     with gradebook.open_gradebook(course) as book:
         gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
         gradebook.enter_students(book, read_roster(course) or students)
@@ -66,14 +65,12 @@ def grade(
             mark, kept = fingerprint(job), read_result(course, assignment, student.id)
             missing = kept is None or student.id not in held  # from the gradebook, that is: it may have been moved away
             if again or missing or kept["fingerprint"] != mark or kept["status"] == FAILED:
-                todo[job], words[job] = mark, kept["written"] if kept else {}
-                keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED, "written": words[job]})
+                todo[job], before[job] = mark, {key: kept.get(key) for key in ("written", "code")} if kept else {}
+                keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED} | before[job])
                 gradebook.clear(book, assignment, student.id)
                 (job.place / f"{stem}.ipynb").unlink(missing_ok=True)
         for job, result in _graded(todo, jobs):
-            if result["status"] == FAILED:
-                result["written"] = words[job]
-            _enter(book, job, result, same_words=words[job] == result["written"])
+            _enter(book, job, result, before[job])
             keep_result(job, result)
             say(line_of(result))
     for line in strangers:
@@ -89,19 +86,29 @@ def line_of(result: dict[str, Any]) -> str:
     if outcomes and all(o["verdict"] == "not attempted" for o in outcomes):
         points += ", not attempted"
     happened = "; ".join(filter(None, [result["reason"], *result["remarks"], *result["worth_a_look"]]))
-    return f"{result['student']:16} {points}" + (f": {happened}" if happened else "")
+    line = f"{result['student']:16} {points}" + (f": {happened}" if happened else "")
+    return line.encode("utf-8", "replace").decode("utf-8")  # what students wrote may hold what is no character
 
 
-def _enter(book: Any, job: Job, result: dict[str, Any], same_words: bool) -> None:
-    """Put a result into the gradebook. What was refused has 0; where the grader itself failed there is no mark."""
+def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any]) -> None:
+    """Put a result into the gradebook. What was refused has 0; where the grader itself failed there is no mark.
+
+    What a person gave stands while the written answers, or the code, are the same as `before`.
+    """
     scores: dict[str, float | None] = {}
     if result["status"] == GRADED:
         scores = {outcome["test"]: outcome["earned"] for outcome in result["outcomes"]}
         scores |= {name: None if answer["attempted"] else 0.0 for name, answer in result["written"].items()}
     elif result["status"] == REFUSED:
         scores = dict.fromkeys(gradebook.cells(book, job.assignment), 0.0)
-    handed_in = datetime.fromtimestamp(job.file.stat().st_mtime, UTC)
-    gradebook.enter(book, job.assignment, job.student, f"{handed_in:%Y-%m-%d %H:%M:%S} UTC", scores, same_words)
+    else:
+        result |= before
+    kinds = {"written": "markdown", "code": "code"}
+    keep = [kind for key, kind in kinds.items() if before and result[key] == before[key]]
+    when = f"{job.handed_in:%Y-%m-%d %H:%M:%S} UTC"
+    result["worth_a_look"] += gradebook.enter(book, job.assignment, job.student, when, scores, keep)
+    if result["status"] == FAILED:
+        gradebook.clear(book, job.assignment, job.student)  # a person's score of one cell is no mark
 
 
 def _graded(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,24 +78,29 @@ def clear(book: Any, assignment: str, student: str) -> None:
 
 
 def enter(
-    book: Any, assignment: str, student: str, when: str, scores: dict[str, float | None], keep_written: bool
-) -> None:
-    """Enter a submission's scores by test cell; None waits for a person, and so does what a person changed before.
+    book: Any, assignment: str, student: str, when: str, scores: dict[str, float | None], keep: Container[str] = ()
+) -> list[str]:
+    """Enter a submission's scores by cell; None waits for a person. Returns a sentence for each that went.
 
-    `when` is the time of handing in, as "2026-01-31 12:00:00 UTC". `keep_written` keeps what a person gave before.
+    `when` is the time of handing in, as "2026-01-31 12:00:00 UTC". What a person gave or said before goes, as it was of
+    another submission, except for cells of the types in `keep`: "code", "markdown".
     """
     book.update_or_create_submission(assignment, student, timestamp=when)
+    gone = []
     for name, grade in _grades(book, assignment, student).items():
         grade.auto_score = scores.get(name)
-        if not keep_written:
-            grade.manual_score = None
+        if grade.cell_type not in keep:
+            if grade.manual_score is not None:
+                gone.append(f"a person gave {grade.manual_score:g} for {name} as it was before: give it anew")
+            grade.manual_score = grade.extra_credit = None
             _comment(book, assignment, student, name, "")
         grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
     book.db.commit()
+    return gone
 
 
 def enter_written(book: Any, assignment: str, student: str, question: str, score: float | None, comment: str) -> None:
-    """Enter what a person gave for a written answer; None takes it back."""
+    """Enter what a person gave for a written answer, and said of it; without a score it waits for one."""
     grade = _grades(book, assignment, student)[question]
     grade.manual_score = score
     grade.needs_manual_grade = score is None and grade.auto_score is None

@@ -19,7 +19,7 @@ from nanogpt.course.check import Item, items
 from nanogpt.course.check.item import judge, judge_trials
 from nanogpt.course.check.speech import CheckFailed, NotAttempted, report
 from nanogpt.course.check.trial import Fault, Trial
-from nanogpt.course.classroom.assemble import grade_id, is_answer
+from nanogpt.course.classroom.assemble import grade_id, is_answer, is_test
 from nanogpt.course.classroom.sandbox import Died, Limits, Sandbox
 from nanogpt.course.classroom.wire import unpack
 
@@ -98,7 +98,7 @@ def judge_notebook(
     plan = {
         grade_id(cell): [(item, vary(item, seed) if seed else 0) for item, seed in tests_of(cell)]
         for cell in notebook.cells
-        if _is_test(cell)
+        if is_test(cell)
     }
     seeds: dict[str, list[int]] = {}
     for item, seed in (pair for pairs in plan.values() for pair in pairs):
@@ -240,11 +240,6 @@ def _check(item: Item, seed: int, process: _Process, said: str) -> str:
         judge(item, item.reference, seed)  # raises where it is the item that is broken; else it is what came back
         lines = {"asked for": item.asked, "so": f"what came back can't be compared: {error}"}
         raise report(item.name, CheckFailed, lines) from None
-
-
-def _is_test(cell: NotebookNode) -> bool:
-    mark = cell.metadata.get("nbgrader", {})
-    return cell.cell_type == "code" and bool(mark.get("grade")) and not mark.get("solution")
 
 
 def _show(cell: NotebookNode, text: str, went_well: bool) -> None:

@@ -4,6 +4,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom import gradebook, sandbox
 from nanogpt.course.classroom.assemble import assemble, make_master
 from nanogpt.course.classroom.build import CONFIG, EXERCISES, SOLUTIONS, build, stem_of
@@ -43,11 +44,16 @@ def release(course: Path, assignment: str) -> Path:
         gradebook.register(book, assignment, stem, exercise)
     path = course / RELEASED / f"{assignment}.zip"
     path.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted((course / EXERCISES / assignment).iterdir()):
-            entry = zipfile.ZipInfo(f"{assignment}/{file.name}", SAME_TIME)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    visible = [file for file in sorted(notebook.parent.iterdir()) if file.is_file() and not file.name.startswith(".")]
+
+    def write(partial: Path) -> None:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in visible:
+                entry = zipfile.ZipInfo(f"{assignment}/{file.name}", SAME_TIME)
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+
+    write_whole(path, write)
     return path
 
 

@@ -3,11 +3,12 @@
 `roster.csv` has the columns that `nbgrader db student import` reads: id, first_name, last_name, email, lms_user_id.
 """
 
-import csv
 import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from nanogpt.course.classroom.spreadsheet import read_rows
 
 ROSTER = "roster.csv"
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")
@@ -41,17 +42,9 @@ def read_roster(course: Path) -> list[Student]:
     path = course / ROSTER
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        try:
-            columns = rows.fieldnames or ()
-            found = [(rows.line_num, {key: (row.get(key) or "").strip() for key in COLUMNS}) for row in rows]
-        except UnicodeDecodeError:
-            raise ValueError(f"{ROSTER} is not in UTF-8; save it as CSV in UTF-8") from None
-    if "id" not in columns:
-        raise ValueError(f"{ROSTER} has no column called id; its first line should be {','.join(COLUMNS)}")
     students = []
-    for line, row in found:
+    for line, read in read_rows(path, ["id"], COLUMNS):
+        row = {key: read.get(key, "").strip() for key in COLUMNS}
         student = Student(**row)
         if not ID.fullmatch(student.id):
             raise ValueError(

@@ -43,7 +43,8 @@ def lines(*parts: str) -> str:
 
 def text(said: object) -> str:
     """Anything as text that can't be taken for HTML; a character that can't be shown becomes �."""
-    return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", str(said)))
+    plain = str(said).replace("\r\n", "\n").replace("\r", "\n")
+    return escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", plain))
 
 
 def verbatim(label: str, said: str, kind: str) -> str:

@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,21 @@ from nbformat import NotebookNode
 
 from nanogpt.checkpoint import write_whole
 from nanogpt.course import check
-from nanogpt.course.classroom.assemble import LARGEST, assemble, grade_id, is_answer, make_master, read_submission
+from nanogpt.course.classroom.assemble import (
+    LARGEST,
+    assemble,
+    grade_id,
+    is_answer,
+    is_test,
+    make_master,
+    read_submission,
+)
 from nanogpt.course.classroom.build import EXERCISES, SOLUTIONS
 from nanogpt.course.classroom.collect import SUBMITTED
 from nanogpt.course.classroom.judging import judge_notebook, variant
 from nanogpt.course.classroom.sandbox import Limits
 
-AUTOGRADED, RESULT, SALT = "autograded", "result.json", ".classroom-salt"
+AUTOGRADED, RESULT, SALT, TIMESTAMP = "autograded", "result.json", ".classroom-salt", "timestamp.txt"
 GRADED, REFUSED, FAILED = "graded", "refused", "failed"
 RIGHT_ANSWERS = re.compile(r"\bnanogpt\b(?!\.course import check)|\bor_reference\b|\bcheck\.items\b")
 
@@ -56,11 +65,21 @@ class Job:
     @property
     def file(self) -> Path:
         """What was handed in; where several files were, the notebook with the exercise's name, or any notebook."""
-        files = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != "timestamp.txt")
+        files = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != TIMESTAMP)
         rank = {f"{self.stem}.ipynb": 0}
         return min(
             files, key=lambda p: (rank.get(p.name, 1 if p.suffix == ".ipynb" else 2), p.name), default=self.folder
         )
+
+    @property
+    def handed_in(self) -> datetime:
+        """When that was: what nbgrader's timestamp.txt says, or else when the file was last changed."""
+        from nbgrader.utils import parse_utc
+
+        try:
+            return parse_utc((self.folder / TIMESTAMP).read_text(encoding="utf-8").strip()).replace(tzinfo=UTC)
+        except (OSError, ValueError, OverflowError):  # there is none, or nothing that is a time
+            return datetime.fromtimestamp(self.file.stat().st_mtime, UTC)
 
 
 def read_result(course: Path, assignment: str, student: str) -> dict[str, Any] | None:
@@ -137,7 +156,8 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
             "status": GRADED,
             "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
             "written": _written(notebook, exercise),
-            "answers": {grade_id(cell): cell.source for cell in notebook.cells if is_answer(cell)},
+            "answers": _answers(notebook),
+            "code": _code(notebook),
             "remarks": [*remarks, *judged.remarks],
             "worth_a_look": [*_worth_a_look(notebook), *_own_words(submission, exercise)],
             "seconds": round(time.monotonic() - began, 2),
@@ -150,7 +170,7 @@ def blank_result(job: Job, mark: str) -> dict[str, Any]:
     """A result in which nothing has happened yet."""
     return {
         "student": job.student, "assignment": job.assignment, "fingerprint": mark, "status": FAILED, "reason": "",
-        "outcomes": [], "written": {}, "answers": {}, "remarks": [], "worth_a_look": [], "seconds": 0.0,
+        "outcomes": [], "written": {}, "answers": {}, "code": "", "remarks": [], "worth_a_look": [], "seconds": 0.0,
     }  # fmt: skip
 
 
@@ -168,24 +188,38 @@ def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[s
     }
 
 
+def _answers(notebook: NotebookNode) -> dict[str, str]:
+    """All answers by grade_id, each with its parts in their order."""
+    parts: dict[str, list[str]] = {}
+    for cell in notebook.cells:
+        if is_answer(cell):
+            parts.setdefault(grade_id(cell), []).append(cell.source)
+    return {name: "\n\n".join(sources) for name, sources in parts.items()}
+
+
+def _code(notebook: NotebookNode) -> str:
+    """Changes when any code changes that isn't a test."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not is_test(cell)]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
 def _another_exercise(master: NotebookNode, submission: NotebookNode) -> str:
     """A sentence for a notebook that has answer cells, and none of this exercise's."""
     ours = {grade_id(cell) for cell in master.cells if is_answer(cell)}
     theirs = {grade_id(cell) for cell in submission.cells if is_answer(cell)} - {None}
     if not theirs or theirs & ours:
         return ""
-    return (
-        f"none of this exercise's answer cells is in it, but others are, like {min(theirs)}; is it another exercise's?"
-    )
+    one = min(theirs)[:40]
+    return f"none of this exercise's answer cells is in it, but others are, like {one}; is it another exercise's?"
 
 
 def _own_words(submission: NotebookNode, exercise: NotebookNode) -> list[str]:
     """A written answer may stand in a cell of the student's own, where nothing looks for it."""
-    given = {cell.source.strip() for cell in exercise.cells}
-    own = [c for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None and c.source.strip()]
-    return ["there are words in a cell of the student's own: look at it" for c in own if c.source.strip() not in given][
-        :1
-    ]
+    given = {"", *(cell.source.strip() for cell in exercise.cells)}
+    own = [c for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None]
+    if all(cell.source.strip() in given for cell in own):
+        return []
+    return ["there are words in a cell of the student's own: look at it"]
 
 
 def _worth_a_look(notebook: NotebookNode) -> list[str]:

@@ -1,7 +1,6 @@
 """The written answers: a sheet for a person to mark, `written/<assignment>.csv`, and its way to the gradebook."""
 
-import csv
-import io
+import json
 import shutil
 from collections.abc import Container
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.collect import students_of
+from nanogpt.course.classroom.spreadsheet import read_rows, write_rows
 from nanogpt.course.classroom.submission import read_result
 
 WRITTEN = "written"
@@ -24,64 +24,78 @@ def write_sheet(book: Any, course: Path, assignment: str) -> Path | None:
         cell = held[student]["cells"][question]
         comment = held[student]["comments"][question]
         score = "" if cell is None else f"{cell:g}"
-        rows.append([student, question, f"{answer['points']:g}", score, comment, _plain(answer["answer"])])
+        rows.append([student, question, f"{answer['points']:g}", score, comment, answer["answer"][:LONGEST]])
     if not rows:
         return None
-    path = course / WRITTEN / f"{assignment}.csv"
-    path.parent.mkdir(exist_ok=True)
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8-sig") as file:  # so that spreadsheets know it for UTF-8
-            csv.writer(file).writerows([COLUMNS, *rows])
-
-    write_whole(path, write)
+    path = write_rows(_sheet(course, assignment), [COLUMNS, *rows], "utf-8-sig")
+    _remember(path, _rows(path))
     return path
 
 
 def take_in(book: Any, course: Path, assignment: str) -> list[str]:
-    """Bring the sheet's scores and comments to the gradebook. Returns a sentence for each score that wasn't taken in.
+    """Bring the sheet's scores and comments to the gradebook. Returns a sentence for each score that isn't as expected.
 
-    A line without a score says nothing. A score for an answer that isn't the one handed in last isn't taken in; the
-    sheet is then kept as `<assignment>.old.csv` too. Raises ValueError, and takes nothing in, for a sheet that lacks a
-    column, or a score that is no number or more than there is to get.
+    What is on the sheet as it was when last read or written says nothing new, so that a mark which was changed in the
+    gradebook since stands; what the gradebook lacks is taken in all the same. A line without a score leaves the score
+    as it is. A score for an answer that isn't the one handed in last isn't taken in; the sheet is then kept as
+    `<assignment>.old.csv` too. Raises ValueError, and takes nothing in, for a sheet that lacks a column, or a score
+    that is no number or more than there is to get.
     """
-    path = course / WRITTEN / f"{assignment}.csv"
+    path = _sheet(course, assignment)
     if not path.exists():
         return []
-    held = gradebook.marks(book, assignment)
+    held, rows, before = gradebook.marks(book, assignment), _rows(path), _remembered(path)
     answers = {(student, question): answer for student, question, answer in _answers(course, assignment, held)}
-    found, left = [], []
-    for row in _rows(path):
-        given, key = (row["score"] or "").strip(), (row["student"], row["question"])
-        if not given:
+    found, told, left = [], [], []
+    for student, question, given, comment, answered in rows:
+        answer, whose = answers.get((student, question)), f"{student}'s {question}"
+        if answer is None or answer["answer"][:LONGEST].split() != answered.split():
+            why = "nobody handed that in" if answer is None else "the answer is another one than on the sheet"
+            if given:
+                left.append(f"{whose}: {why}, so its score {given} was not taken in")
             continue
-        answer, whose = answers.get(key), f"{row['student']}'s {row['question']}"
-        if answer is None:
-            left.append(f"{whose}: nobody handed that in, so its score {given} was not taken in")
-        elif _plain(answer["answer"]).split() != (row["answer"] or "").split():
-            left.append(f"{whose}: the answer is another one than on the sheet, so its score {given} was not taken in")
-        else:
-            found.append((*key, _score(given, answer["points"], f"{whose} in {path}"), row.get("comment") or ""))
-    for student, question, score, comment in found:
-        gradebook.enter_written(book, assignment, student, question, score, comment)
+        score = _score(given, answer["points"], f"{whose} in {path}") if given else None
+        mark, remark = held[student]["cells"][question], held[student]["comments"][question]
+        mark_then, remark_then = before.get(f"{student} {question}", (None, ""))
+        new_score = mark if score is None or (score == mark_then and mark is not None) else score
+        new_comment = remark if comment == remark_then and remark else comment
+        if mark not in (None, mark_then, new_score):
+            told.append(f"{whose}: {mark:g} in the gradebook, {new_score:g} on the sheet, which was taken")
+        if (new_score, new_comment) != (mark, remark):
+            found.append((student, question, new_score, new_comment))
+    for entry in found:
+        gradebook.enter_written(book, assignment, *entry)
+    _remember(path, rows)
     if left:
         shutil.copyfile(path, path.with_suffix(".old.csv"))
         left.append(f"the sheet as it was is kept in {path.with_suffix('.old.csv')}")
-    return left
+    return told + left
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The lines of a sheet, as any spreadsheet may have saved it: with commas, semicolons or tabs."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not in UTF-8; save it again as CSV in UTF-8") from None
-    head = text.partition("\n")[0]
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
-    for column in ("student", "question", "score", "answer"):
-        if column not in (rows.fieldnames or ()):
-            raise ValueError(f"{path} has no column called {column}; its first line should be {','.join(COLUMNS)}")
-    return list(rows)
+def _sheet(course: Path, assignment: str) -> Path:
+    return course / WRITTEN / f"{assignment}.csv"
+
+
+def _rows(path: Path) -> list[tuple[str, ...]]:
+    """The lines of a sheet: student, question, score, comment, answer."""
+    rows = read_rows(path, ["student", "question", "score", "answer"], COLUMNS)
+    keys = ("student", "question", "score", "comment")
+    return [(*(row.get(key, "").strip() for key in keys), row["answer"]) for _, row in rows]
+
+
+def _remember(sheet: Path, rows: list[tuple[str, ...]]) -> None:
+    """Keep beside the sheet which scores and comments were on it."""
+    seen = {f"{student} {question}": (_number(score), comment) for student, question, score, comment, _ in rows}
+    write_whole(_memory(sheet), lambda partial: partial.write_text(json.dumps(seen), encoding="utf-8"))
+
+
+def _remembered(sheet: Path) -> dict[str, tuple[float | None, str]]:
+    memory = _memory(sheet)
+    return json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else {}
+
+
+def _memory(sheet: Path) -> Path:
+    return sheet.with_name(f".{sheet.stem}.json")
 
 
 def _answers(course: Path, assignment: str, held: Container[str]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -98,16 +112,14 @@ def _answers(course: Path, assignment: str, held: Container[str]) -> list[tuple[
 
 
 def _score(given: str, points: float, place: str) -> float:
-    try:
-        score = float(given.replace(",", "."))
-    except ValueError:
-        score = -1.0
-    if not 0 <= score <= points:
+    score = _number(given)
+    if score is None or not 0 <= score <= points:
         raise ValueError(f"{place}: the score is {given!r}; write a number from 0 to {points:g}")
     return score
 
 
-def _plain(text: str) -> str:
-    """A text that fits a spreadsheet's cell, and that it won't take for a formula."""
-    text = text[:LONGEST]
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t")) else text
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return None

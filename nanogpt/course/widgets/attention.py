@@ -91,9 +91,14 @@ def _given(weights: Tensor, tokens: Sequence[str] | None) -> Reading:
     if weights.ndim != 4 or weights.size(-1) != weights.size(-2) or 0 in weights.shape:
         raise ValueError(f"weights have the shape {tuple(weights.shape)}; give (layers, heads, tokens, tokens)")
     T = weights.size(-1)
-    tokens = list(map(str, range(T))) if tokens is None else list(tokens)
+    try:
+        tokens = list(map(str, range(T))) if tokens is None else list(tokens)
+    except TypeError:
+        raise ValueError(f"tokens is {tokens!r}; give a list of {T} texts, one for each token") from None
     if len(tokens) != T:
         raise ValueError(f"there are {len(tokens)} tokens and weights of {T}; give a token for each")
+    if wrong := [token for token in tokens if not isinstance(token, str)]:
+        raise ValueError(f"tokens holds {wrong[0]!r}, which is no text; give the text of each token, like ' cat'")
     note = f"the weights are of {T} tokens; only the last {SHOWN} are shown" if T > SHOWN else ""
     return Reading(weights.detach().float().cpu()[..., -SHOWN:, -SHOWN:], tokens[-SHOWN:], note)
 

@@ -33,17 +33,33 @@ class ClaimsBoard(Shown):
         self.bets: dict[str, Bet] = {id: v.prediction for id, v in (self.verdicts or {}).items() if v.prediction}
         self.status = Status()
         told(self.status.say)(self._read_back)()
+        troubles = self._without_wrong_figures()
         self.rows = {claim.id: ClaimRow(claim, self._bet(claim.id), self._verdict(claim.id)) for claim in CLAIMS}
         for row in self.rows.values():
             for control in (row.answer, row.figure):
                 control.observe(told(self.status.say)(lambda _, row=row: self._place(row)), "value")
         rows = widgets.VBox([row.widget for row in self.rows.values()], layout=WIDE)
         self.widget = widgets.VBox([style_sheet(), self.status.widget, rows], layout=WIDE)
-        self.status.say(self.status.text or self._tally())
+        for claim, trouble in troubles.items():
+            self.rows[claim].show(self._bet(claim), trouble)
+        self.status.say(
+            " ".join([self.status.text or self._tally(), *(f"{trouble}." for trouble in troubles.values())])
+        )
         super().__init__(self.widget, self._picture)
 
     def _read_back(self) -> None:
         self.bets |= read_predictions()
+
+    def _without_wrong_figures(self) -> dict[str, str]:
+        """Leave out of the bets each figure that isn't a number: claim -> what is to be said of it."""
+        troubles = {}
+        for claim in [claim.id for claim in CLAIMS if claim.id in self.bets]:
+            answer, figure = self.bets[claim]
+            try:
+                self.bets[claim] = answer, None if figure is None else read_figure(str(figure))
+            except ValueError as error:
+                self.bets[claim], troubles[claim] = (answer, None), f"{claim}: the kept figure {error}"
+        return troubles
 
     def _bet(self, claim: str) -> Bet:
         return self.bets.get(claim, NO_BET)

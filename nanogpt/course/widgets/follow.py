@@ -32,6 +32,8 @@ class Following:
             self._at_it = True
         self.work.end()  # the one before may be in its last moments
         self.work.begin(self._follow)
+        if not self.work.busy:  # it couldn't begin, or has ended since
+            self._at_it = False
 
     def _follow(self, stop: threading.Event) -> None:
         while self._is_new(stop):

@@ -19,7 +19,7 @@ class History:
     def _clear(self) -> None:
         self.columns = {name: array("d") for name in COLUMNS}
         self.held_out: list[tuple[float, float]] = []
-        self._file, self._offset = None, 0
+        self._file, self._offset, self._last = None, 0, b""
 
     @property
     def steps_done(self) -> int:
@@ -36,7 +36,8 @@ class History:
     def read(self) -> int:
         """Take in the whole lines that are new; all of them where the file was replaced. Returns how many.
 
-        A last line that isn't whole waits for the next time. Raises OSError where the file can't be read.
+        It was replaced if the line that was taken in last isn't in its place any more. A last line that isn't whole
+        waits for the next time. Raises OSError where the file can't be read.
         """
         try:
             file = self.path.open("rb")
@@ -44,15 +45,16 @@ class History:
             return 0
         count = 0
         with file:
-            stat = os.fstat(file.fileno())
-            if self._file != stat.st_ino or stat.st_size < self._offset:
+            inode = os.fstat(file.fileno()).st_ino  # a new file may get that of one that was removed
+            file.seek(self._offset - len(self._last))
+            if self._file != inode or file.read(len(self._last)) != self._last:
                 self._clear()
-                self._file = stat.st_ino
+                self._file = inode
             file.seek(self._offset)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                self._offset += len(line)
+                self._offset, self._last = self._offset + len(line), line
                 count += self._take(line)
         return count
 

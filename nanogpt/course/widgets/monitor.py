@@ -1,5 +1,6 @@
 """A run as it trains: its curves live, trained here in a thread or followed while another process trains it."""
 
+import math
 import time
 from pathlib import Path
 from threading import Event
@@ -33,8 +34,11 @@ def training_monitor(run: str | Path, baselines: dict[str, float] | None = None)
     baselines: name -> loss in nats per token, drawn across. A run that something is writing to is followed at once;
     one that a monitor of this process is busy with is shown by that same monitor. What is trained here stops, with a
     checkpoint, soon after the notebook's page has been closed; `nanogpt train` in a terminal goes on.
-    Raises what `read_config` raises where `run` holds no run.
+    Raises what `read_config` raises where `run` holds no run, ValueError for a baseline that isn't a finite number.
     """
+    for name, loss in (baselines or {}).items():
+        if not _is_finite(loss):
+            raise ValueError(f"the baseline {name!r} is {loss!r}; give a finite number of nats per token, like 3.9")
     run = Path(run)
     busy = _BUSY.get(run.resolve())
     return busy if busy is not None else Monitor(run, baselines or {})
@@ -273,6 +277,14 @@ class Monitor(Shown):
             return plot_training(*seen), describe_training(*seen)
         words = f"Line chart of the loss by step, empty so far: {self.run.name} has had {self._progress()}."
         return plot_loss(metrics, self.baselines), describe_loss(metrics, self.baselines) if metrics else words
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):  # a text, a tensor of many, too large an int
+        return False
 
 
 def _duration(seconds: float) -> str:

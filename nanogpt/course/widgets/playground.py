@@ -186,21 +186,30 @@ class Playground(Shown):
         texts = list(zip(panes, samples, strict=False))
         streams = {id(s): write_on(self._run(s.model), s, count, since) for s in samples}
         throttle = Throttle()
-        while streams and not stop.is_set():
-            for sample in samples:
-                stream = streams.get(id(sample))
-                if stream is not None and next(stream, None) is None:
-                    del streams[id(sample)]
-            if throttle.due():
-                for pane, sample in texts:
-                    pane.stream(sample)
-        for pane, sample in texts:
+        try:
+            while streams and not stop.is_set():
+                for sample in samples:
+                    stream = streams.get(id(sample))
+                    if stream is not None and next(stream, None) is None:
+                        del streams[id(sample)]
+                if throttle.due():
+                    for pane, sample in texts:
+                        pane.stream(sample)
+        except Exception:
+            if any(sample.tokens for sample in samples):  # otherwise the panes stay as they were
+                self._keep(panes, samples)
+            raise
+        self._keep(panes, samples)
+        ended = "stopped: " if stop.is_set() else ""
+        self.status.say(ended + "; ".join([*map(_speed, samples), *([note] if note else [])]))
+
+    def _keep(self, panes: list[Pane], samples: list[Sample]) -> None:
+        """Show the samples as they stand and put the new ones into the history: what is seen is what is saved."""
+        for pane, sample in zip(panes, samples, strict=False):
             pane.show(sample)
         new = [sample for sample in samples if not any(sample is old for old in self.history)]
         self.history = (self.history + new)[-KEPT:]
         self.past.options = [PAST, *((_line(i, s), i) for i, s in enumerate(self.history))]
-        ended = "stopped: " if stop.is_set() else ""
-        self.status.say(ended + "; ".join([*map(_speed, samples), *([note] if note else [])]))
 
     def _stop(self, _: Any) -> None:
         self.work.stop.set()

@@ -24,15 +24,25 @@ class Work:
         self._lock, self._thread = threading.Lock(), None
 
     def begin(self, job: Callable[[threading.Event], None]) -> bool:
-        """Do `job(stop)` in a thread. False, and nothing begun, if something is being done already."""
+        """Do `job(stop)` in a thread. False, and nothing begun, if something is being done already.
+
+        A system that has no thread left is told, like all that goes wrong with the job.
+        """
         with self._lock:
             if self.busy:
                 return False
             self.stop.clear()
             self.busy = True
             self.changed(True)
-            self._thread = threading.Thread(target=self._run, args=(job,), daemon=True, name="nanogpt-widget")
-            self._thread.start()
+            thread = threading.Thread(target=self._run, args=(job,), daemon=True, name="nanogpt-widget")
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self.busy = False
+                self.tell(f"nothing was begun ({error}); shut down other notebooks' kernels, then try again")
+                self.changed(False)
+            else:
+                self._thread = thread
             return True
 
     def end(self, seconds: float = 5.0) -> bool:
