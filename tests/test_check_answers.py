@@ -47,6 +47,7 @@ def test_a_wrong_answer_fails_with_its_own_sentence(name, i):
         assert sentence in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_slip_is_no_right_answer_and_no_two_are_the_same():
     for name, (_, item) in ITEMS.items():
         for sentence, slip in item.slips.items():
@@ -55,6 +56,7 @@ def test_a_slip_is_no_right_answer_and_no_two_are_the_same():
             assert sentence in str(caught.value), f"{name}: {sentence}"
 
 
+@pytest.mark.slow
 def test_most_wrong_answers_are_told_what_is_wrong_with_them(capsys):
     named = []
     for name, i in WRONG:

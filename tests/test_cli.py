@@ -245,6 +245,7 @@ def test_outside_the_course_the_lab_says_so(monkeypatch, tmp_path, capsys):
     assert "run this in the folder that the course was cloned into" in refusal(capsys, "lab")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(run):
     command = f"{sys.executable} -m nanogpt sample {run} --prompt Once --max-new-tokens 3000 --seed 1 | head -c 20"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)

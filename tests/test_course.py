@@ -122,6 +122,7 @@ for i in range(20):
 """
 
 
+@pytest.mark.slow
 def test_notebooks_that_are_open_at_once_lose_nothing_of_each_other(home):
     home.mkdir()
     names = ["1", "2", "3"]

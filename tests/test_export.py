@@ -94,6 +94,7 @@ def test_an_exported_run_gives_the_same_logits_when_it_is_back(exported, story_r
         torch.testing.assert_close(again, story_run.model(ids), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_padding_is_all_that_a_round_trip_loses(gpt2_run, tmp_path):
     export_run(gpt2_run, tmp_path / "hf")
     import_checkpoint(tmp_path / "hf", tmp_path / "run")

@@ -136,6 +136,7 @@ def test_a_file_that_is_no_database_is_told_in_a_sentence_and_left_alone(tmp_pat
     assert (tmp_path / GRADEBOOK).read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_gradebook_that_another_program_holds_is_not_called_damaged(course):
     with sqlite3.connect(course / GRADEBOOK) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -278,6 +278,7 @@ def test_an_imported_run_says_that_there_is_nothing_to_train(start):
     assert not at_work()
 
 
+@pytest.mark.slow
 def test_a_long_run_is_sent_in_less_than_30_kilobytes(start):
     run = start(100_000)
     write(run, range(100_000), val_loss=5.5)
@@ -291,6 +292,7 @@ def test_a_long_run_is_sent_in_less_than_30_kilobytes(start):
     assert ended(monitor.work)
 
 
+@pytest.mark.slow
 def test_the_status_is_announced_seldom_however_often_the_charts_change(start, monkeypatch):
     monkeypatch.setattr(module, "DRAWN_EVERY", 0.0)
     drawn, said = [], []

@@ -546,6 +546,7 @@ def test_what_was_trained_longest_is_chosen_first(page, home, story_run):
     assert playground(compare=True, prompt="A").model.options == ("long", "short", "odd")
 
 
+@pytest.mark.slow
 def test_without_any_run_one_is_trained(page, home):
     assert playground().model.options == ("quick",)
 

@@ -252,6 +252,7 @@ def _still_running(mark: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_progress_tells_documents_speed_and_time_left(tmp_path):
     source = texts_on_disk(tmp_path / "texts.jsonl", 2)
     command = [sys.executable, "-m", "nanogpt", "prepare", str(source), "--out", str(tmp_path / "out")]

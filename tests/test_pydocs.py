@@ -7,6 +7,7 @@ import pytest
 from nanogpt.pydocs import pydocs
 
 
+@pytest.mark.slow
 def test_pydocs_is_real_text_and_has_no_doubles():
     documents = list(pydocs())
     assert len(documents) > 300

@@ -12,6 +12,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("NANOGPT_HOME", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_the_text_is_prepared_once():
     first = ready_data()
     made = (first.folder / "train.bin").stat().st_mtime_ns
@@ -19,6 +20,7 @@ def test_the_text_is_prepared_once():
     assert (first.folder / "train.bin").stat().st_mtime_ns == made
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_where_there_is_none_and_found_where_there_is_one():
     run, said = ready_run()
     assert "trained now for 40 steps" in said
@@ -27,6 +29,7 @@ def test_a_run_is_trained_where_there_is_none_and_found_where_there_is_one():
     assert (again, said) == (run, "runs/quick, from before")
 
 
+@pytest.mark.slow
 def test_the_longer_trainings_of_earlier_chapters_come_first():
     run, _ = ready_run()
     (workspace() / "runs" / "empty-start").mkdir()

@@ -58,6 +58,7 @@ def test_an_exercise_that_is_not_up_to_date_is_not_given_out(course):
     assert not (course / "released").exists()
 
 
+@pytest.mark.slow
 def test_a_solution_that_fails_its_own_tests_is_not_given_out(course):
     change(course, "return Counter(pairwise(tokens))", "return Counter()")
     build(course, NAME)
@@ -65,6 +66,7 @@ def test_a_solution_that_fails_its_own_tests_is_not_given_out(course):
         release(course, NAME)
 
 
+@pytest.mark.slow
 def test_an_exercise_that_has_points_untouched_is_not_given_out(course):
     change(
         course,

@@ -348,6 +348,7 @@ def test_offline_the_page_says_what_was_not_measured(tmp_path):
     assert "22.6" in "".join(Page(write_report([], tmp_path).read_text()).text)
 
 
+@pytest.mark.slow
 def test_the_same_figures_give_the_same_bytes_and_other_files_stay(tmp_path):
     write_report(online(), tmp_path / "a")
     (tmp_path / "b").mkdir()

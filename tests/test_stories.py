@@ -27,6 +27,7 @@ def test_the_exact_entropy_is_what_sampling_finds(many):
         assert abs(mean - exact) < 4 * spread / math.sqrt(len(sampled))
 
 
+@pytest.mark.slow
 def test_a_text_tells_which_choices_were_taken(many):
     for text, log_prob in many[:3000]:
         assert derivations(text) == [pytest.approx(log_prob, abs=1e-9)]

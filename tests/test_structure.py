@@ -106,6 +106,7 @@ def test_the_one_pickle_that_is_read_is_read_as_plain_weights():
     assert loads == ["gpt2.py"]  # nanoGPT's ckpt.pt
 
 
+@pytest.mark.slow
 def test_importing_nanogpt_costs_torch_and_little_more():
     code = "import time, {first}; start = time.perf_counter(); import nanogpt; print(time.perf_counter() - start)"
     cost = min(
