@@ -265,6 +265,11 @@ def test_a_run_folder_does_as_well(story_run, reader):
     torch.testing.assert_close(attention_viewer(story_run.folder).reading.weights, reader.reading.weights)
 
 
+def test_weights_as_numpy_or_lists_do_as_well():
+    for given in (WEIGHTS.numpy(), WEIGHTS.tolist()):
+        torch.testing.assert_close(attention_viewer(weights=given).reading.weights, WEIGHTS.float())
+
+
 def test_what_cannot_be_looked_at_is_refused_in_a_sentence(story_run):
     for given, words in (
         ({}, "needs a run or model, or weights="),
@@ -272,6 +277,7 @@ def test_what_cannot_be_looked_at_is_refused_in_a_sentence(story_run):
         ({"model": torch.nn.Linear(2, 2)}, "Linear has no attention_weights"),
         ({"model": story_run.model}, "give its tokenizer too"),
         ({"weights": WEIGHTS[0]}, r"shape \(2, 4, 4\); give \(layers, heads, tokens, tokens\)"),
+        ({"weights": [["a"]]}, r"weights is a list; give a tensor of numbers, \(L, H, T, T\)"),
         ({"weights": WEIGHTS, "tokens": ["a"]}, "1 tokens and weights of 4"),
         ({"weights": WEIGHTS, "tokens": [1, 2]}, "2 tokens and weights of 4"),
         ({"weights": WEIGHTS, "tokens": ["a", 1, 2, 3]}, "tokens holds 1, which is no text; give the text of each"),

@@ -101,12 +101,16 @@ def test_predictions_leave_the_rest_of_the_file_alone(home):
     }
 
 
-def test_a_progress_file_of_another_kind_is_not_overwritten(home):
+@pytest.mark.parametrize(
+    "content",
+    ["my notes", "[1]", '{"predictions": []}', '{"predictions": {"C1": "x"}}', '{"checks": {"attention": {"f": 1}}}'],
+)
+def test_a_progress_file_of_another_kind_is_not_overwritten(home, content):
     home.mkdir()
-    (home / "progress.json").write_text("my notes")
+    (home / "progress.json").write_text(content)
     with pytest.raises(ValueError, match=r"progress.json is not a progress file; rename it"):
         progress.save_predictions({"C1": ("false", 30)})
-    assert (home / "progress.json").read_text() == "my notes"
+    assert (home / "progress.json").read_text() == content
 
 
 NOTES = """

@@ -28,9 +28,12 @@ def read_progress() -> dict:
         return {}
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        kept = None
-    if not isinstance(kept, dict):
+        bets, checks = kept.get("predictions", {}), kept.get("checks", {})
+        is_ours = all(isinstance(bet, list) and len(bet) == 2 for bet in bets.values())
+        is_ours &= all(isinstance(entry, dict) for items in checks.values() for entry in items.values())
+    except (ValueError, AttributeError):
+        is_ours = False
+    if not is_ours:
         raise ValueError(f"{path} is not a progress file; rename it, and a new one is begun")
     return kept
 

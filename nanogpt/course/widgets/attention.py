@@ -88,6 +88,10 @@ def read_text(model: GPT, tokenizer: Any, text: str) -> Reading:
 
 def _given(weights: Tensor, tokens: Sequence[str] | None) -> Reading:
     """Weights that were handed over, checked and cut to the last tokens."""
+    try:
+        weights = torch.as_tensor(weights)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"weights is a {type(weights).__name__}; give a tensor of numbers, (L, H, T, T)") from None
     if weights.ndim != 4 or weights.size(-1) != weights.size(-2) or 0 in weights.shape:
         raise ValueError(f"weights have the shape {tuple(weights.shape)}; give (layers, heads, tokens, tokens)")
     T = weights.size(-1)
