@@ -379,3 +379,42 @@ def test_a_sparse_gradient_is_a_gradient():
     )
     said = judge(item, lambda table: torch.nn.functional.embedding(torch.tensor([1, 2]), table, sparse=True))
     assert "gradients" in said
+
+
+def test_of_a_list_in_a_list_the_place_is_told_and_its_parts_are_not_counted():
+    pairs = [(0, 4), (4, 8), (8, 11)]
+    found = difference([(0, 4), (4, 8), (8, 12)], pairs, 0, 0)
+    assert found.what.startswith("the number at place 1 of what stands at place 2 is another")
+    assert (found.agree, found.total) == (2, 3)
+    found = difference({"a": {"b": [1, 2, 3]}}, {"a": {"b": [1, 2, 4]}}, 0, 0)
+    assert "at place 2 of what stands under 'b' of what stands under 'a'" in found.what
+
+
+def test_a_gradient_left_in_the_input_is_a_change_of_it():
+    total = Item("total", "total(x) -> its sum", lambda x: x.sum().detach(), lambda rng: [(torch.ones(2),)])
+
+    def leaves_a_gradient(x):
+        x.requires_grad_().sum().backward()
+        return x.detach().sum()
+
+    with pytest.raises(CheckFailed, match="the input was changed in place"):
+        judge(total, leaves_a_gradient)
+
+
+def test_an_answer_that_stops_as_a_slip_does_is_told_so():
+    slips = {"the last one is one too far": lambda x: x[len(x)], "the letter is one too far": lambda x: "abc"[len(x)]}
+    last = Item("last", "last(x) -> its last", lambda x: x[-1], lambda rng: [([1, 2, 3],)], slips)
+    with pytest.raises(CheckFailed, match=r"IndexError: string index out of range\n.* as if  the letter is one too far"):
+        judge(last, lambda x: ("a" * len(x))[len(x)])
+
+
+def test_an_answer_that_calls_what_is_not_written_yet_is_no_stub():
+    def causal_mask(T):
+        raise NotImplementedError("your code here")
+
+    def one_head(x, w_query, w_key, w_value):
+        return causal_mask(len(x))
+
+    with pytest.raises(CheckFailed, match="it calls causal_mask, which isn't written yet") as failed:
+        check.one_head(one_head)
+    assert not isinstance(failed.value, NotAttempted)

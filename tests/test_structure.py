@@ -75,7 +75,7 @@ def test_the_course_imports_only_what_stands_before_it():
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
 def test_a_file_can_be_read_in_one_sitting(path):
     bank = path.parent.name == "check"  # a chapter's slips, each with its sentence: looked up rather than read
-    assert len(path.read_text().splitlines()) <= (530 if bank else 300)
+    assert len(path.read_text().splitlines()) <= (650 if bank else 300)
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "misc", "common"])

@@ -56,7 +56,7 @@ def judge_trials(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -
     for i, case in enumerate(cases):
         tried, expected = trial(i), item.reference(*copied(case))
         if tried.fault:
-            raise _stopped(item, case, tried.fault)
+            raise _stopped(item, case, tried.fault, recognise(item, cases, trial))
         wrong = difference(tried.got, expected, item.rtol, item.atol)
         lines = {"asked for": item.asked, "called with": _arguments(item, case), "came back": shown(tried.got)}
         if wrong:
@@ -77,13 +77,18 @@ def judge_trials(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -
     return f"{item.name}: right on {len(cases)} inputs (type, shape, values{also}, input left as it was)"
 
 
-def _stopped(item: Item, case: Case, fault: Fault) -> CheckFailed:
+def _stopped(item: Item, case: Case, fault: Fault, slip: str | None) -> CheckFailed:
     """A stub is not attempted; whatever else an answer raises is told with the line it came from."""
     if fault.kind == NotImplementedError.__name__ and fault.message in ("", STUB):
-        return report(item.name, NotAttempted, {"asked for": item.asked})
+        if not fault.inside:
+            return report(item.name, NotAttempted, {"asked for": item.asked})
+        unwritten = f"it calls {fault.inside}, which isn't written yet: run the cell below {fault.inside}'s own check"
+        return report(item.name, CheckFailed, {"asked for": item.asked, "so": unwritten}, cause=unwritten)
     lines = {"asked for": item.asked, "called with": _arguments(item, case), "stopped at": fault.line}
     lines["because"] = f"{fault.kind}: {fault.message}"
-    return report(item.name, CheckFailed, lines, cause=f"it stops with {fault.kind}")
+    if slip:
+        lines["it looks as if"] = slip
+    return report(item.name, CheckFailed, lines, cause=slip or f"it stops with {fault.kind}")
 
 
 def recognise(item: Item, cases: list[Case], trial: Callable[[int], Trial]) -> str | None:
@@ -98,7 +103,8 @@ def _alike(item: Item, tried: Trial, slip: Callable[..., Any], case: Case) -> bo
     try:
         usual = slip(*copied(case))
     except Exception as error:
-        return tried.fault is not None and tried.fault.kind == type(error).__name__
+        stopped = (type(error).__name__, str(error))
+        return tried.fault is not None and (tried.fault.kind, tried.fault.message) == stopped
     if tried.fault:
         return False
     try:

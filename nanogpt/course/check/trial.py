@@ -23,6 +23,8 @@ class Fault:
     kind: str
     message: str
     line: str
+    inside: str = ""
+    """The function of that line, where it isn't the answer itself but one that it calls."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,21 @@ def _fault(error: BaseException) -> Fault:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not f.filename.startswith((OUR_FILES, PYTHON)) and PACKAGES not in f.filename]
     line = own[-1].line if own else ""  # the innermost line that the student wrote
-    if line and own[-1].name != own[0].name and own[-1].name.isidentifier():
-        line += f"    in {own[-1].name}, which was called at: {own[0].line}"
+    inside = own[-1].name if line and own[-1].name != own[0].name and own[-1].name.isidentifier() else ""
+    if inside:
+        line += f"    in {inside}, which was called at: {own[0].line}"
     try:
         message = str(error)
     except Exception as other:  # its text was the student's to make
         message = f"its message can't be shown ({type(other).__name__})"
-    return Fault(type(error).__name__, message, line or "a line that can't be shown")
+    return Fault(type(error).__name__, message, line or "a line that can't be shown", inside)
 
 
 def _same(before: Any, after: Any) -> bool:
     if isinstance(before, torch.Tensor):
-        return isinstance(after, torch.Tensor) and before.shape == after.shape and torch.equal(before, after)
+        if not isinstance(after, torch.Tensor) or before.shape != after.shape or not torch.equal(before, after):
+            return False
+        return before.requires_grad == after.requires_grad and after.grad is None
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after)
     if isinstance(before, dict):

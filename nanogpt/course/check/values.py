@@ -50,22 +50,23 @@ def _difference(got: Any, expected: Any, rtol: float, atol: float, at: str) -> D
         if set(got) != set(expected):
             odd = sorted(map(shown, set(got) ^ set(expected)))[0]
             return Difference(f"the keys{at} are others: {odd} is on one side only")
-        return _parts({f"under {key!r}": (got[key], expected[key]) for key in expected}, rtol, atol)
+        return _parts({f"under {key!r}": (got[key], expected[key]) for key in expected}, rtol, atol, at)
     if isinstance(expected, Sequence):
         if not isinstance(got, Sequence) or isinstance(got, str | bytes):
             return Difference(f"a {type(got).__name__} came back{at}, not a {type(expected).__name__}")
         if len(got) != len(expected):
             return Difference(f"{len(got)} things came back{at}, not {len(expected)}")
-        return _parts({f"at place {i}": pair for i, pair in enumerate(zip(got, expected, strict=True))}, rtol, atol)
+        return _parts({f"at place {i}": pair for i, pair in enumerate(zip(got, expected, strict=True))}, rtol, atol, at)
     raise TypeError(f"a check can't compare a {type(expected).__name__}; let the reference return tensors or numbers")
 
 
-def _parts(pairs: dict[str, tuple[Any, Any]], rtol: float, atol: float) -> Difference | None:
-    found = {place: difference(*pair, rtol, atol, place) for place, pair in pairs.items()}
-    wrong = [d for d in found.values() if d]
+def _parts(pairs: dict[str, tuple[Any, Any]], rtol: float, atol: float, at: str) -> Difference | None:
+    inside = f" of what stands{at}" if at else ""
+    found = [difference(*pair, rtol, atol, f"{place}{inside}") for place, pair in pairs.items()]
+    wrong = [d for d in found if d]
     if not wrong:
         return None
-    if wrong[0].total:
+    if wrong[0].total or inside:  # the parts of a part aren't counted
         return wrong[0]
     return Difference(wrong[0].what, len(found) - len(wrong), len(found))
 

@@ -107,7 +107,7 @@ class Worker:
             "again": self.pack(tried.again),
             "unchanged": tried.unchanged,
             "gradients": self.pack(tried.gradients),
-            "fault": [fault.kind, fault.message[:SHOWN], fault.line[:SHOWN]] if fault else None,
+            "fault": [fault.kind, fault.message[:SHOWN], fault.line[:SHOWN], fault.inside] if fault else None,
         }
 
 
