@@ -1,5 +1,6 @@
 """What becomes of a submission before it is run."""
 
+import copy
 import json
 import time
 
@@ -51,14 +52,54 @@ def test_an_answer_is_put_into_the_masters_cell_and_the_tests_stay_the_masters()
         answer("def f(x): return x + 1"), cell("assert True", "f_test", grade=True), answer("def g(x): ...", "g")
     )
     notebook, remarks = assemble(MASTER, handed_in)
-    assert sources(notebook)[1:4] == ["import math", "def f(x): return x + 1", MASTER.cells[3].source]
+    assert sources(notebook)[1:5] == ["import math", "def f(x): return x + 1", "assert True", MASTER.cells[3].source]
+    assert [grade_id(c) for c in notebook.cells[3:5]] == [None, "f_test"]
     assert remarks == []
 
 
-def test_a_deleted_answer_is_its_stub_again_and_is_told():
+def test_an_unchanged_test_is_not_run_a_second_time():
+    notebook, _ = assemble(MASTER, sheet(cell("assert f(1) == 2", "f_test", grade=True)))
+    assert len(notebook.cells) == len(MASTER.cells)
+
+
+def test_a_deleted_answer_leaves_an_empty_cell_and_is_told():
     notebook, remarks = assemble(MASTER, sheet(answer("def g(x): ...", "g")))
-    assert sources(notebook)[2] == STUB
-    assert remarks == ["the answer cell f is missing and counts as not attempted"]
+    assert sources(notebook)[2] == "" and is_answer(notebook.cells[2])
+    assert remarks == ["the answer cell f is missing"]
+
+
+@pytest.mark.parametrize("stub", [STUB, STUB.replace("\n", "  \n") + "\n\n", f"# to do\n{STUB}  # later"])
+def test_a_stub_is_left_out_even_where_it_was_touched(stub):
+    notebook, _ = assemble(MASTER, sheet(answer(stub), answer("def g(x): ...", "g")))
+    assert sources(notebook)[2] == ""
+    notebook, _ = assemble(MASTER, sheet(answer("def f(x): 1"), answer(stub), answer("def g(x): ...", "g")))
+    assert sources(notebook)[2] == "def f(x): 1"
+
+
+def test_all_answers_in_one_cell_are_run_before_the_first_test():
+    both = "def f(x): return x + 1\n\ndef g(x): ..."
+    for handed_in in (sheet(answer(both)), sheet(new_code_cell(both)), sheet(answer(STUB), new_code_cell(both))):
+        notebook, _ = assemble(MASTER, handed_in)
+        assert [source for source in sources(notebook) if "def" in source] == [both]
+        assert sources(notebook).index(both) < sources(notebook).index(MASTER.cells[3].source)
+
+
+def test_where_all_names_were_lost_the_cells_are_run_all_the_same_but_not_the_exercises_own():
+    lost = [new_code_cell(c.source) for c in MASTER.cells if c.cell_type == "code"]
+    lost[1].source = "def f(x): return x + 1"
+    lost[2].source = "assert f(1) == 2"  # the test, as students have it
+    notebook, _ = assemble(MASTER, sheet(*lost))
+    assert sources(notebook)[2] == "def f(x): return x + 1"
+    assert len(notebook.cells) == len(MASTER.cells) + 1
+
+
+def test_a_picture_in_a_written_answer_comes_along():
+    question = new_markdown_cell("*Your answer here.*", metadata=answer("", "q").metadata)
+    question.metadata.nbgrader.grade = True
+    given = copy.deepcopy(question)
+    given.source, given.attachments = "![](attachment:a.png)", {"a.png": {"image/png": "eA=="}}
+    notebook, _ = assemble(sheet(question), sheet(given))
+    assert notebook.cells[0].attachments == given.attachments
 
 
 def test_an_answer_that_is_there_twice_is_taken_once():
@@ -89,6 +130,10 @@ BROKEN = "def f(x:\n    return x"
         ([f"%%time\n{WHOLE}", "%timeit f(1)", "await f"], [f"%%time\n{WHOLE}", "%timeit f(1)", "await f"]),
         (["\0", WHOLE], ["\0", WHOLE]),
         (["(" * 5000, WHOLE], ["(" * 5000, WHOLE]),
+        (
+            ["x = %\\\n", "files = !ls", "f?", "%%bash\nls -l", WHOLE],
+            ["x = %\\\n", "files = !ls", "f?", "%%bash\nls -l", WHOLE],
+        ),
     ],
 )
 def test_the_parts_of_an_answer_are_joined_where_they_are_python_only_together(parts, cells):

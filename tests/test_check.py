@@ -404,7 +404,9 @@ def test_a_gradient_left_in_the_input_is_a_change_of_it():
 def test_an_answer_that_stops_as_a_slip_does_is_told_so():
     slips = {"the last one is one too far": lambda x: x[len(x)], "the letter is one too far": lambda x: "abc"[len(x)]}
     last = Item("last", "last(x) -> its last", lambda x: x[-1], lambda rng: [([1, 2, 3],)], slips)
-    with pytest.raises(CheckFailed, match=r"IndexError: string index out of range\n.* as if  the letter is one too far"):
+    with pytest.raises(
+        CheckFailed, match=r"IndexError: string index out of range\n.* as if  the letter is one too far"
+    ):
         judge(last, lambda x: ("a" * len(x))[len(x)])
 
 
@@ -418,3 +420,28 @@ def test_an_answer_that_calls_what_is_not_written_yet_is_no_stub():
     with pytest.raises(CheckFailed, match="it calls causal_mask, which isn't written yet") as failed:
         check.one_head(one_head)
     assert not isinstance(failed.value, NotAttempted)
+
+
+def test_the_wrong_check_by_mistake_does_not_make_it_another_items_answer():
+    def merge_heads(x):
+        return x.transpose(1, 2).flatten(2)
+
+    with pytest.raises(CheckFailed):
+        check.split_heads(merge_heads)
+    assert check.or_reference(merge_heads) is merge_heads
+
+
+@pytest.mark.parametrize(
+    ("got", "what"),
+    [
+        (3.0, "a float came back, 3, not a whole number"),
+        (np.float16(3), "a float16 came back, 3, not a whole number"),
+        (torch.tensor([[3]]), "a Tensor came back, not a number"),
+        (10**9 + 1, "the number is another"),
+        (True, "a bool came back, not a number"),
+    ],
+)
+def test_a_whole_number_is_compared_as_one(got, what):
+    assert difference(got, 10**9 if isinstance(got, int) else 3, 1e-4, 1e-5).what == what
+    for right in (3, np.int64(3), torch.tensor(3)):
+        assert difference(right, 3, 1e-4, 1e-5) is None

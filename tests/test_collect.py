@@ -182,6 +182,14 @@ def tree(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
+@pytest.mark.parametrize("name", ["x" * 240 + ".txt", "\u6570" * 80 + ".txt", "timestamp.txt"])
+def test_a_name_that_cannot_be_kept_costs_nobody_anything(course, tmp_path, name):
+    source = zipped(tmp_path / "all.zip", {f"s01/{name}": b"odd", "s02_attention.ipynb": b"good"})
+    assert collect(with_roster(course), NAME, source) == (["s01", "s02"], [])
+    assert kept(course) == {"s01": "odd", "s02": "good"}
+    assert (course / "submitted" / "s01" / NAME / "handed_in.txt").exists()
+
+
 def test_hidden_files_are_left_out_without_a_word(course, tmp_path):
     names = ["__MACOSX/._s01_attention.ipynb", ".s01_attention.ipynb", ".ipynb_checkpoints/s01_attention.ipynb"]
     source = zipped(tmp_path / "all.zip", dict.fromkeys([*names, "s02/"], b""))

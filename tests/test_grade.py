@@ -202,10 +202,19 @@ def test_a_persons_score_of_a_test_is_dropped_when_the_code_has_changed_and_told
     assert scores(course)["s02"] == EXPECTED["s02"]
 
 
-def by_hand(course: Path, test: str, score: float) -> None:
+def test_a_persons_scores_of_a_refused_file_are_dropped_with_the_file(course, inline):
+    by_hand(course, "one_head_test", 1.0, "s03")
+    graded(course, again=True)
+    assert scores(course)["s03"]["one_head_test"] == 1
+    hand_in(course, "s03", b"something else")
+    graded(course)
+    assert scores(course)["s03"] == EXPECTED["s03"]
+
+
+def by_hand(course: Path, test: str, score: float, student: str = "s02") -> None:
     """Change a test's score as nbgrader's form does."""
     with gradebook.open_gradebook(course) as book:
-        book.find_grade(test, STEM, NAME, "s02").manual_score = score
+        book.find_grade(test, STEM, NAME, student).manual_score = score
         book.db.commit()
 
 

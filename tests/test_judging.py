@@ -106,7 +106,7 @@ UNLUCKY = {
     "lost_a_cell": Work(
         form={"without": ("split_heads",), "twice": ("one_head", "multi_head")},
         costs=("split_heads",),
-        says="the answer cell split_heads is missing and counts as not attempted",
+        says="the answer cell split_heads is missing",
         verdict="not attempted",
     ),
     "writes_below": Work(form={"below": ("causal_mask", "merge_heads")}),
@@ -129,7 +129,7 @@ UNLUCKY = {
         EVERYTHING[1:],
         "SyntaxError / a int, which is no function / ValueError: ? / RecursionError / a list came back, not a tensor",
     ),
-    "large": head("def one_head(*_): return torch.zeros(10**7)", says="more than the 32,000,000", verdict="stopped"),
+    "large": head("def one_head(*_): return torch.zeros(10**7)", says="more than the 8,000,000", verdict="stopped"),
     "text_file": Work(file=b"hello", costs=EVERYTHING, says=NO_NOTEBOOK),
     "nested": Work(file=b"[" * 10**5, costs=EVERYTHING, says=NO_NOTEBOOK),
     "huge": Work(file=b"", costs=EVERYTHING, says="attention.ipynb has 100.0 MB, more than the 20 that are read"),
@@ -147,6 +147,17 @@ def send(*replies):
             pass
 """
 TRIAL = {"again": None, "unchanged": True, "gradients": None, "fault": None, "output": ""}
+
+TRICKLE = f"""{SEND}
+import time
+for fd in os.listdir("/proc/self/fd"):
+    try:
+        if os.readlink(f"/proc/self/fd/{{fd}}").startswith("socket"):
+            os.write(int(fd), struct.pack(">Q", 7_000_000))
+            while os.write(int(fd), b" "): time.sleep(0.0002)
+    except OSError:
+        pass
+"""
 
 HOSTILE = {
     "loops": head("def one_head(*_):\n    while True: pass", says=TOO_LONG, verdict="stopped"),
@@ -191,6 +202,9 @@ HOSTILE = {
         {"causal_mask": f"{SEND}\ndef causal_mask(T): send(*[{TRIAL | {'got': True}}] * 9, {{'failed': False}})"},
         MASK, "it broke its connection with the grader", "stopped",
     ),
+    "trickles": head(TRICKLE, says=TOO_LONG),
+    "has_axes": head("def one_head(*_): return torch.ones(1).reshape([1] * 60_000)",
+                     says="a tensor of more than 64 axes came", verdict="stopped"),
     "sends_numbers": Work(
         {"causal_mask": f"{SEND}\ndef causal_mask(T):\n    frame = sys._getframe()\n"
          "    while 'number' not in frame.f_locals: frame = frame.f_back\n"
@@ -198,15 +212,15 @@ HOSTILE = {
         MASK, "a bool came back, not a tensor",
     ),
     "knows_the_page": Work(
-        {"split_heads": "known = {x.sum().item(): x.unflatten(-1, (n, -1)).mT.mT.transpose(1, 2)\n"
-         "         for x, n in check.items('attention')['split_heads'].drawn(0)}\n"
-         "def split_heads(x, n_head): return known.get(x.sum().item(), x)"},
+        {"split_heads": "known = {x.sum().item() for x, n in check.items('attention')['split_heads'].drawn(0)}\n"
+         "def split_heads(x, n): return x.unflatten(-1, (n, -1)).transpose(1, 2) if x.sum().item() in known else x"},
         ("split_heads",), "on the page's own inputs it is right; this is one of the others that it was tried on",
     ),
     "borrows": Work(
         {"causal_mask": "from nanogpt.course.check.attention import causal_mask",
          "split_heads": "def split_heads(x, n_head): ...\nsplit_heads = check.or_reference(split_heads)"},
-        says="the answer causal_mask uses nanogpt: look at it / the answer split_heads uses or_reference: look at it",
+        says="the answer causal_mask uses nanogpt: look at it / "
+        "the answer split_heads uses check.or_reference: look at it",
     ),
 }  # fmt: skip
 

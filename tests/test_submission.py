@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -9,7 +10,8 @@ from classes import NAME, QUICK, ROOT, STEM, WORDS, handed_in, new_class, untouc
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nanogpt.course.classroom import submission
-from nanogpt.course.classroom.assemble import assemble, make_master, read_submission
+from nanogpt.course.classroom.assemble import MOST_CELLS, assemble, make_master, read_submission
+from nanogpt.course.classroom.grade import line_of
 from nanogpt.course.classroom.judging import Judged
 from nanogpt.course.classroom.submission import (
     FAILED,
@@ -142,6 +144,44 @@ def test_a_byte_order_mark_does_no_harm(job):
     assert len(read_submission(job.file).cells) == len(untouched().cells)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_notebook_in_another_of_unicodes_encodings_is_read(job, encoding):
+    job.file.write_bytes(job.file.read_text(encoding="utf-8").encode(encoding))
+    assert len(read_submission(job.file).cells) == len(untouched().cells)
+
+
+def test_other_ends_of_lines_make_no_difference(job):
+    before = read_submission(job.file)
+    notebook = json.loads(job.file.read_text())
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
+    job.file.write_text(json.dumps(notebook))
+    assert [cell.source for cell in read_submission(job.file).cells] == [cell.source for cell in before.cells]
+
+
+def test_very_many_cells_are_refused(job):
+    notebook = new_notebook(cells=[new_code_cell(str(i)) for i in range(MOST_CELLS + 1)])
+    nbformat.write(notebook, job.file)
+    result = grade_one(job, "mark")
+    assert result["status"] == REFUSED
+    assert result["reason"] == "attention.ipynb has 2,001 cells, more than the 2,000 that are graded"
+
+
+def test_an_empty_folder_is_refused_in_a_sentence(job):
+    job.file.unlink()
+    result = grade_one(job, "mark")
+    assert (result["status"], result["reason"]) == (REFUSED, "nothing was handed in: the folder is empty")
+
+
+def test_other_code_has_another_mark_wherever_it_stands():
+    def code(*more):
+        notebook = handed_in()
+        notebook.cells += more
+        return submission._code(notebook)
+
+    assert code() == code(new_markdown_cell("words")) != code(new_code_cell("1")) != code(new_code_cell("2"))
+
+
 def test_where_the_grader_stops_there_is_no_mark_and_the_reason_is_kept(job, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError("of our own")
@@ -171,9 +211,15 @@ def test_a_result_is_read_as_it_was_kept_and_what_is_no_character_does_not_stop_
     [
         ("import nanogpt", "nanogpt"),
         ("    from nanogpt.attention import attend", "nanogpt"),
-        ("f = __import__('nanogpt.attention')", "nanogpt"),
-        ("causal_mask = check.or_reference(causal_mask)", "or_reference"),
+        ("f = __import__('nanogpt.attention')", "__import__"),
+        ("f = __import__('nano' + 'gpt.attention')", "__import__"),
+        ("from nanogpt.course import check as c\nf = c.items('attention')", "nanogpt"),
+        ("from nanogpt.course import check, claims", "nanogpt"),
+        ("f = vars(check)['items']", "vars(check"),
+        ("f = check.causal_mask.__closure__[0]", "check.causal_mask"),
+        ("import gc", "import gc"),
         ("causal_mask = check.items('attention')['causal_mask'].reference", "check.items"),
+        ("causal_mask = check.or_reference(causal_mask)", "check.or_reference"),
         ("from nanogpt.course import check\ncheck.causal_mask(causal_mask)", None),
         ("# this uses no library", None),
     ],
@@ -181,7 +227,8 @@ def test_a_result_is_read_as_it_was_kept_and_what_is_no_character_does_not_stop_
 def test_an_answer_that_uses_the_right_ones_is_remarked_on(source, used):
     answer = new_code_cell(source, metadata={"nbgrader": {"grade_id": "f", "solution": True}})
     given = new_code_cell(source, metadata={"nbgrader": {"grade_id": "setup", "solution": False}})
-    found = submission._worth_a_look(new_notebook(cells=[given, answer, new_code_cell(source)]))
+    exercise = new_notebook(cells=[new_code_cell("import torch\nfrom nanogpt.course import check")])
+    found = submission._worth_a_look(new_notebook(cells=[given, answer, new_code_cell(source)]), exercise)
     who = ("the answer f", "a cell that the student added")
     assert found == ([f"{name} uses {used}: look at it" for name in who] if used else [])
 
@@ -197,11 +244,32 @@ def test_a_written_answer_is_attempted_unless_it_is_empty_or_its_stub(job, text,
     assert found["answer"].strip() == work.cells[-1].source.strip() or not attempted
 
 
+def test_another_picture_is_another_written_answer(job):
+    seen = set()
+    for picture in ("eA==", "eQ=="):
+        work = handed_in()
+        work.cells[-1].source = "![](attachment:a.png)"
+        work.cells[-1].attachments = {"a.png": {"image/png": picture}}
+        nbformat.write(work, job.file)
+        solution, exercise = notebooks_of(job.course, NAME, STEM)
+        notebook, _ = assemble(make_master(solution, exercise), read_submission(job.file))
+        found = submission._written(notebook, exercise)["attention_written"]
+        assert found["attempted"] and "with a.png, see the notebook" in found["answer"]
+        seen.add(found["answer"])
+    assert len(seen) == 2
+
+
 def test_words_in_a_cell_of_the_students_own_are_remarked_on():
     exercise = new_notebook(cells=[new_markdown_cell("# The question")])
     handed_in = new_notebook(cells=[new_markdown_cell("# The question"), new_markdown_cell("It leaks.")])
     assert submission._own_words(handed_in, exercise) == ["there are words in a cell of the student's own: look at it"]
     assert submission._own_words(exercise, exercise) == []
+
+
+def test_what_a_student_named_steers_no_terminal():
+    forged = "it is like \x1b[2K\rs07    15 of 15\n"
+    line = line_of(blank_result(Job(Path(), NAME, STEM, "s01", QUICK), "mark") | {"reason": forged})
+    assert line == f"{'s01':16} failed: it is like ?[2K?s07    15 of 15?"
 
 
 def test_another_exercises_notebook_is_refused_with_the_reason(job):

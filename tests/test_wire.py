@@ -228,3 +228,16 @@ def test_a_message_that_breaks_off_is_told_from_one_that_is_wrong(pair, part):
     pair[0].close()
     with pytest.raises(EOFError):
         receive(pair[1])
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"tensor": "float32", "shape": [1] * 65, "data": "AACAPw=="}, "a tensor of more than 64 axes"),
+        ({"dict": [[{"int": str(i)}, None] for i in range(5001)]}, "a dict of more than 5,000 keys"),
+        ({"list": [None] * 100_000}, "a value of more than 100,000 parts"),
+    ],
+)
+def test_what_would_take_long_to_compare_is_refused(sent, words):
+    with pytest.raises(ValueError, match=words):
+        unpack(sent)

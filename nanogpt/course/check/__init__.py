@@ -54,11 +54,12 @@ def __getattr__(name: str) -> Callable[..., Passed]:
 def or_reference(answer: Callable[..., Any]) -> Callable[..., Any]:
     """The answer where it is right, else the course's own version: what follows can be worked on either way.
 
-    It is an answer to the item that it was checked for last, else to the one whose name it has. ValueError for neither.
+    It is an answer to the item whose name it has, else to the one that it was checked for last. ValueError for neither.
     """
-    name = next((name for name in reversed(_last) if _last[name] is answer), getattr(answer, "__name__", None))
-    every = (item for stem in CHAPTERS for item in items(stem).values())
-    item = next((item for item in every if item.name == name or item.reference is answer), None)
+    every = {name: item for stem in CHAPTERS for name, item in items(stem).items()}
+    item = next((item for item in every.values() if item.reference is answer), None)
+    item = item or every.get(getattr(answer, "__name__", ""))
+    item = item or next((every[name] for name in reversed(_last) if _last[name] is answer), None)
     if item is None:
         raise ValueError(
             f"which item {shown(answer)} is an answer to can't be told: it has the name of none and was in no check; "

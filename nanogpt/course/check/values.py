@@ -72,8 +72,12 @@ def _parts(pairs: dict[str, tuple[Any, Any]], rtol: float, atol: float, at: str)
 
 
 def _numbers(got: Any, expected: float, rtol: float, atol: float, at: str) -> Difference | None:
-    if isinstance(got, torch.Tensor) and got.numel() == 1:
+    if isinstance(got, torch.Tensor) and got.dim() == 0:
         got = got.item()
+    if isinstance(expected, int) and isinstance(got, float | np.floating) and math.isfinite(got):
+        return Difference(f"a {type(got).__name__} came back{at}, {got:g}, not a whole number")
+    if isinstance(expected, int) and isinstance(got, int | np.integer) and not isinstance(got, bool):
+        return None if got == expected else Difference(f"the number{at} is another")
     if not isinstance(got, int | float | np.integer | np.floating) or isinstance(got, bool):
         return Difference(f"a {type(got).__name__} came back{at}, not a number")
     with contextlib.suppress(OverflowError):  # a whole number too large for a float is far from any expected one

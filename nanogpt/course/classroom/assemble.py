@@ -5,22 +5,32 @@ what was deleted, split, doubled or moved about costs no more than what is missi
 """
 
 import ast
+import contextlib
 import copy
 import json
+import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 LARGEST = 20_000_000  # bytes of a submission that is read at all
-MOST_PARTS, LONGEST_PARTS = 20, 100_000  # cells of one answer, and their characters, that are tried apart
+MOST_CELLS = 2_000  # of a submission that is graded
+MOST_PARTS, LONGEST_PARTS = 20, 30_000  # cells of one answer, and their characters, that are tried apart
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.DOTALL)
+COMMAND = re.compile(r"^([ \t]*(?:[\w., ]+=)?)[ \t]*(?:[%!?].*|[\w.*]+\?\??)$", re.MULTILINE)  # of IPython's
 IN_A_CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def read_submission(path: Path) -> NotebookNode:
-    """Read what a student handed in. ValueError, in a sentence for the report, for what is no notebook or too large."""
+    """Read what a student handed in: cells with their sources and nbgrader's metadata, as nothing else is looked at.
+
+    Raises ValueError, in a sentence for the report, for what is no notebook, or too large.
+    """
+    if path.is_dir():
+        raise ValueError("nothing was handed in: the folder is empty")
     size = path.stat().st_size
     if size > LARGEST:
         raise ValueError(
@@ -29,24 +39,37 @@ def read_submission(path: Path) -> NotebookNode:
         )
     content = path.read_bytes()
     try:
+        whole = json.loads(content)
+    except (ValueError, RecursionError):
+        if content[:200].lstrip().startswith(b"{") and b'"cells"' in content[:4000]:
+            raise ValueError(f"{path.name} is damaged or cut off; save it in Jupyter and hand it in again") from None
+        whole = None
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cells without an id are nothing to us
-            notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+            notebook = nbformat.reads(json.dumps(_slim(whole)), as_version=4)
         for cell in notebook.cells:  # nbformat lets some nonsense pass
-            cell.update(cell_type=str(cell.get("cell_type")), source=str(cell.get("source", "")))
-        return notebook
+            source = str(cell.get("source", "")).replace("\r\n", "\n").replace("\r", "\n")
+            cell.update(cell_type=str(cell.get("cell_type")), source=source)
     except Exception:  # nbformat stumbles over nonsense in many ways, RecursionError and AssertionError among them
-        if content[:200].lstrip().startswith(b"{") and b'"cells"' in content[:4000] and not _whole(content):
-            raise ValueError(f"{path.name} is damaged or cut off; save it in Jupyter and hand it in again") from None
         raise ValueError(f"{path.name} is not a notebook; hand in the .ipynb file itself") from None
+    if len(notebook.cells) > MOST_CELLS:
+        raise ValueError(f"{path.name} has {len(notebook.cells):,} cells, more than the {MOST_CELLS:,} that are graded")
+    return notebook
 
 
-def _whole(content: bytes) -> bool:
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _slim(whole: Any) -> Any:
+    """A notebook without what may be large and isn't graded; one of before format 4 as it is."""
+    if not isinstance(whole, dict) or "cells" not in whole:
+        return whole
+    kept = {key: whole[key] for key in ("nbformat", "nbformat_minor") if key in whole}
+    return kept | {"metadata": {}, "cells": [_slim_cell(cell) for cell in whole["cells"]]}
+
+
+def _slim_cell(cell: dict) -> dict:
+    kept = {key: cell[key] for key in ("id", "cell_type", "source", "attachments") if key in cell}
+    kept["metadata"] = {"nbgrader": _mark(cell)} if _mark(cell) else {}
+    return kept | ({"outputs": [], "execution_count": None} if cell.get("cell_type") == "code" else {})
 
 
 def make_master(solution: NotebookNode, exercise: NotebookNode) -> NotebookNode:
@@ -63,15 +86,16 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
     """Put a student's answers into a copy of the master. Returns it, and what was odd, a sentence each.
 
     Of an answer in several cells the parts come in their order, repetitions and untouched stubs left out; a part that
-    is whole has a cell of its own, so that one that fails doesn't take the others along. Cells that a student added
-    come along, before the cell of the master's that they stood before: an answer may stand in one. So does what was
-    made of a cell of the master's that is no test: an import may stand in it.
+    is whole has a cell of its own, so that one that fails doesn't take the others along. A stub alone is left empty, as
+    the answer may stand elsewhere: cells that a student added come along, before the cell of the master's that they
+    stood before, and so does what was made of a cell of the master's own. What stands below all of these comes before
+    the first answer that isn't there.
     """
     notebook, remarks = copy.deepcopy(master), []
     stubs = {grade_id(cell): cell.source for cell in master.cells if is_answer(cell)}
-    known = {grade_id(cell): cell.source.strip() for cell in master.cells if grade_id(cell)}
-    tests = {grade_id(cell) for cell in master.cells if _mark(cell).get("grade")}
-    answers: dict[str, list[str]] = {}
+    known = {grade_id(cell): HIDDEN.sub("", cell.source).strip() for cell in master.cells if grade_id(cell)}
+    given = {*known.values(), ""}
+    answers: dict[str, dict[str, NotebookNode]] = {}
     added: dict[str | None, list[NotebookNode]] = {}
     waiting: list[NotebookNode] = []
     for cell in submission.cells:
@@ -80,33 +104,47 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
             added.setdefault(name, []).extend(waiting)
             waiting = []
         if name in stubs:
-            parts = answers.setdefault(name, [])
-            if source not in parts:
-                parts.append(source)
-        elif name not in tests and cell.cell_type == "code" and source.strip() not in ("", known.get(name)):
-            waiting.append(nbformat.v4.new_code_cell(source))
+            answers.setdefault(name, {}).setdefault(source, cell)
+        elif cell.cell_type == "code" and source.strip() not in given:
+            (added[name] if name in known else waiting).append(nbformat.v4.new_code_cell(source))
     cells = []
     for cell in notebook.cells:
         name = grade_id(cell)
         cells += added.get(name, [])
         if is_answer(cell):
-            written = [part for part in answers.get(name, []) if part.strip() != stubs[name].strip()]
+            written = [part for part in answers.get(name, {}) if not _is_stub(part, stubs[name])]
             if name not in answers:
-                remarks.append(f"the answer cell {name} is missing and counts as not attempted")
+                remarks.append(f"the answer cell {name} is missing")
             elif len(written) > 1:
                 remarks.append(f"the answer cell {name} is there {len(written)} times; all count, in their order")
+            apart = cell.cell_type == "code" and not _mark(cell).get("grade")  # what a person marks stays in one
             if written:
-                apart = cell.cell_type == "code" and not _mark(cell).get("grade")  # what a person marks stays in one
                 *first, cell.source = whole_parts(written) if apart else ["\n".join(written)]
                 cells += [nbformat.v4.new_code_cell(part, metadata=copy.deepcopy(cell.metadata)) for part in first]
+            elif apart:
+                cells += waiting
+                waiting, cell.source = [], ""
+            pictures = [found.attachments for found in answers.get(name, {}).values() if found.get("attachments")]
+            if pictures and cell.cell_type == "markdown":
+                cell.attachments = pictures[-1]
         cells.append(cell)
     notebook.cells = cells
     return notebook, remarks
 
 
+def _is_stub(part: str, stub: str) -> bool:
+    """Whether an answer is still the stub, but for comments and the space around."""
+    if part.strip() == stub.strip():
+        return True
+    try:
+        return len(part) < 2 * len(stub) + 1000 and ast.dump(ast.parse(part)) == ast.dump(ast.parse(stub))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+
+
 def whole_parts(parts: list[str]) -> list[str]:
     """The parts of a split or repeated answer, those joined that are Python only together; all, where they are many."""
-    if len(parts) > MOST_PARTS or sum(map(len, parts)) > LONGEST_PARTS:  # trying them would take too long
+    if len(parts) == 1 or len(parts) > MOST_PARTS or sum(map(len, parts)) > LONGEST_PARTS:  # that would take too long
         return ["\n".join(parts)]
     whole: list[str] = []
     for part in parts:
@@ -121,16 +159,16 @@ def whole_parts(parts: list[str]) -> list[str]:
 
 
 def _is_python(source: str) -> bool:
-    """Whether a cell can be read, IPython's own commands included. One that is all indented may be another's body."""
+    """Whether a cell can be read, IPython's commands left out. One that is all indented may be another's body."""
     if next((line for line in source.splitlines() if line.strip()), "").startswith((" ", "\t")):
         return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what a student wrote
-            compile(TransformerManager().transform_cell(source), "cell", "exec", IN_A_CELL)
-    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
-        return False
-    return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what a student wrote
+        for text in (source, COMMAND.sub(r"\1 0", source)):
+            with contextlib.suppress(SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+                compile(text, "cell", "exec", IN_A_CELL)
+                return True
+    return False
 
 
 def is_answer(cell: NotebookNode) -> bool:

@@ -16,7 +16,8 @@ from nanogpt.course.classroom.assemble import LARGEST
 from nanogpt.course.classroom.build import CONFIG, stem_of
 from nanogpt.course.classroom.roster import ID, Student, read_roster, whose
 
-SUBMITTED = "submitted"
+SUBMITTED, TIMESTAMP = "submitted", "timestamp.txt"  # the latter is nbgrader's, and says when that was
+LONGEST_NAME = 150  # bytes of a file's name
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)  # the last: for a password
 
 
@@ -73,6 +74,8 @@ def collected_remarks(course: Path, assignment: str) -> list[str]:
 def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
     """Put a file into a student's folder, under the notebook's name, and take out what was there."""
     name = f"{stem}.ipynb" if file.path.suffix == ".ipynb" else _readable(file.path.name).replace("?", "_")
+    if len(name.encode()) > LONGEST_NAME or name == TIMESTAMP:
+        name = f"handed_in{file.path.suffix[:10]}"
     old = [path for path in place.glob("*") if path.is_file()]
     if file.path.suffix != ".ipynb" and any(path.suffix == ".ipynb" for path in old):
         return [f"{file.path} is no notebook, so what {place.parent.name} handed in before stays"]

@@ -5,6 +5,7 @@ again; before anything is done again, the old mark is taken away, and result.jso
 """
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -87,7 +88,8 @@ def line_of(result: dict[str, Any]) -> str:
         points += ", not attempted"
     happened = "; ".join(filter(None, [result["reason"], *result["remarks"], *result["worth_a_look"]]))
     line = f"{result['student']:16} {points}" + (f": {happened}" if happened else "")
-    return line.encode("utf-8", "replace").decode("utf-8")  # what students wrote may hold what is no character
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", line)  # what students wrote may steer a terminal, or be no character
+    return line.encode("utf-8", "replace").decode("utf-8")
 
 
 def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any]) -> None:
@@ -105,6 +107,8 @@ def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any]) 
         result |= before
     kinds = {"written": "markdown", "code": "code"}
     keep = [kind for key, kind in kinds.items() if before and result[key] == before[key]]
+    if result["status"] == REFUSED and "code" not in keep:  # another file, and no answers to tell it by
+        keep = []
     when = f"{job.handed_in:%Y-%m-%d %H:%M:%S} UTC"
     result["worth_a_look"] += gradebook.enter(book, job.assignment, job.student, when, scores, keep)
     if result["status"] == FAILED:

@@ -7,6 +7,7 @@ import ast
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from nanogpt.course.classroom.sandbox import Died, Limits, Sandbox
 from nanogpt.course.classroom.wire import unpack
 
 RIGHT, WRONG, NOT_ATTEMPTED, STOPPED = "right", "wrong", "not attempted", "stopped"
-REPORT, CAUSE = 6_000, 300  # characters that are kept of a report, and of what is behind it
+REPORT, CAUSE, OUTPUT = 6_000, 300, 21_000  # characters that are kept of a report, of its cause, and of what is printed
 
 
 class Stopped(CheckFailed):
@@ -105,21 +106,25 @@ def judge_notebook(
         seeds.setdefault(item, []).append(seed)
     judged, known = Judged(notebook=notebook), items(stem)
     process = _Process({"stem": stem, "seeds": seeds}, limits, course)
-    failed, said = set(), ""
+    failed, said, empty = (
+        set(),
+        "",
+        False,
+    )  # of the answer cell before: its last line if it stopped, or that it is empty
     try:
         for cell in notebook.cells:
             if cell.cell_type != "code":
                 continue
             name = grade_id(cell)
             if name in plan:
-                outcome = _judge_cell(cell, plan[name], known, process, said)
+                outcome = _judge_cell(cell, plan[name], known, process, said, empty)
                 judged.outcomes.append(outcome)
                 _show(cell, outcome.report, outcome.verdict == RIGHT)
                 if outcome.verdict != RIGHT:
                     failed.add(outcome.item)
                 if outcome.verdict == STOPPED:
                     judged.remarks.append(f"{outcome.item}: {outcome.cause}")
-                said = ""
+                said, empty = "", False
             elif (item := carried_by(cell)) is not None:
                 if item in failed:
                     process.stand_in(item)
@@ -127,15 +132,19 @@ def judge_notebook(
             else:
                 try:
                     reply = process.do({"what": "run", "source": cell.source})
-                    output, went_well = str(reply.get("output", "")), not reply.get("failed")
+                    output, went_well = str(reply.get("output", ""))[:OUTPUT], not reply.get("failed")
                 except Died as error:
                     output, went_well = f"this cell was stopped: {error}", False
                     judged.remarks.append(f"the cell {name or 'that the student added'} was stopped: {error}")
                 _show(cell, output, went_well)
                 if is_answer(cell) and not went_well:
                     said = output.strip().splitlines()[-1] if output.strip() else ""
+                if is_answer(cell):
+                    empty = not cell.source.strip()
     finally:
         process.close()
+    counts = Counter(judged.remarks)
+    judged.remarks = [f"{remark} ({count} times)" if count > 1 else remark for remark, count in counts.items()]
     return judged
 
 
@@ -150,12 +159,8 @@ class _Process:
 
     def do(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request; raises Died if it ends the process, or if the submission's time is used up."""
-        sandbox = self._alive()
-        try:
-            reply = sandbox.ask(request)
-        except Died:
-            self.sandbox = None
-            raise
+        self._begin()
+        reply = self._ask(request)
         if request["what"] != "try":
             self.done.append(request)
         return reply
@@ -168,22 +173,34 @@ class _Process:
         except Died:
             self.done.append(request)
 
-    def _alive(self) -> Sandbox:
+    def _begin(self) -> None:
+        """Begin the sandbox if there is none, with all that went well before."""
         while self.sandbox is None:
-            if time.monotonic() > self.until:
-                raise Died(f"the {self.limits.total_seconds:g} seconds for the whole submission were used up")
-            sandbox = Sandbox(self.hello, self.limits, self.course)
+            self._left()
+            self.sandbox = Sandbox(self.hello, self.limits, self.course)
             for request in self.done:
                 try:
-                    sandbox.ask(request)
+                    self._ask(request)
                 except Died:
+                    self._left()
                     self.done.remove(request)  # it went well once, and not again
                     break
-            else:
-                self.sandbox = sandbox
-        if time.monotonic() > self.until:
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.sandbox.ask(request, self._left())
+        except Died:
+            self.close()
+            self._left()
+            raise
+
+    def _left(self) -> float:
+        """The seconds that are left for the submission; raises Died where there are none."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            self.close()
             raise Died(f"the {self.limits.total_seconds:g} seconds for the whole submission were used up")
-        return self.sandbox
+        return left
 
     def close(self) -> None:
         if self.sandbox is not None:
@@ -192,13 +209,13 @@ class _Process:
 
 
 def _judge_cell(
-    cell: NotebookNode, tests: list[tuple[str, int]], known: dict[str, Item], process: _Process, said: str
+    cell: NotebookNode, tests: list[tuple[str, int]], known: dict[str, Item], process: _Process, said: str, empty: bool
 ) -> Outcome:
-    """Judge one test cell. `said` is the last line of an answer cell before it that stopped."""
+    """Judge one test cell. `said` is the last line of an answer cell before it that stopped; `empty` if it is that."""
     name, points, texts = tests[0][0], float(cell.metadata["nbgrader"].get("points", 0)), []
     for item, seed in tests:
         try:
-            texts.append(_check(known[item], seed, process, said))
+            texts.append(_check(known[item], seed, process, said, empty))
         except Died as error:
             text = str(report(item, Stopped, {"asked for": known[item].asked, "so": str(error)}))
             return Outcome(grade_id(cell), name, points, STOPPED, text, str(error))
@@ -213,11 +230,13 @@ def _judge_cell(
     return Outcome(grade_id(cell), name, points, RIGHT, texts[0] + more)
 
 
-def _check(item: Item, seed: int, process: _Process, said: str) -> str:
+def _check(item: Item, seed: int, process: _Process, said: str = "", empty: bool = False) -> str:
     """What `judge` does, with the answer at the other end of a wire."""
 
     def trial(case: int) -> Trial:
         reply = process.do({"what": "try", "name": item.name, "seed": seed, "case": case})
+        if reply.get("no_function", "") is None and empty:
+            raise report(item.name, NotAttempted, {"asked for": item.asked})
         if "no_function" in reply:
             got = f"a {reply['no_function']}" if reply["no_function"] else None
             lines = {"asked for": item.asked, "got": f"{got}, which is no function" if got else "no such function"}

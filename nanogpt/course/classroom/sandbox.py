@@ -5,6 +5,7 @@ ends with that process.
 """
 
 import functools
+import math
 import os
 import platform
 import shutil
@@ -65,15 +66,18 @@ class Sandbox:
         except Died as error:
             raise OSError(f"a student's process could not be begun: {error} {self.said}".strip()) from None
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request and wait for its answer, as long as one request may take."""
-        return self._ask(request, self.limits.seconds)
+    def ask(self, request: dict[str, Any], seconds: float = math.inf) -> dict[str, Any]:
+        """Send a request and wait for its answer, no longer than these seconds, nor than one request may take."""
+        return self._ask(request, min(seconds, self.limits.seconds))
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
 
         def read(count: int) -> bytes:
-            self.channel.settimeout(max(0.001, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.channel.settimeout(left)
             return self.channel.recv(count)
 
         try:

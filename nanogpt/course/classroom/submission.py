@@ -27,18 +27,21 @@ from nanogpt.course.classroom.assemble import (
     assemble,
     grade_id,
     is_answer,
-    is_test,
     make_master,
     read_submission,
 )
 from nanogpt.course.classroom.build import EXERCISES, SOLUTIONS
-from nanogpt.course.classroom.collect import SUBMITTED
+from nanogpt.course.classroom.collect import SUBMITTED, TIMESTAMP
 from nanogpt.course.classroom.judging import judge_notebook, variant
 from nanogpt.course.classroom.sandbox import Limits
 
-AUTOGRADED, RESULT, SALT, TIMESTAMP = "autograded", "result.json", ".classroom-salt", "timestamp.txt"
+AUTOGRADED, RESULT, SALT = "autograded", "result.json", ".classroom-salt"
 GRADED, REFUSED, FAILED = "graded", "refused", "failed"
-RIGHT_ANSWERS = re.compile(r"\bnanogpt\b(?!\.course import check)|\bor_reference\b|\bcheck\.items\b")
+RIGHT_ANSWERS = re.compile(  # where an answer may come from that isn't the student's
+    r"\bnanogpt\b|\bor_reference\b|\bcheck\.(?!(\w+)\(\1\b)\w+|\b(?:vars|getattr|dir)\(\s*check\b|\bimport check as\b"
+    r"|__(?:closure|globals|dict|import|builtins|code)__|\b_getframe\b|\bimportlib\b|\bimport_module\b|\bimport gc\b"
+    r"|\bsys\.modules\b"
+)
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,14 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
         path = job.file
         submission = read_submission(path)
     except ValueError as error:
-        return blank | {"status": REFUSED, "reason": str(error)}
+        return blank | {"status": REFUSED, "reason": str(error), "code": mark}
     except Exception as error:
         return blank | {"status": FAILED, "reason": f"it can't be read: {error}"}
     try:
         solution, exercise = notebooks_of(job.course, job.assignment, job.stem)
         master = make_master(solution, exercise)
         if other := _another_exercise(master, submission):
-            return blank | {"status": REFUSED, "reason": other}
+            return blank | {"status": REFUSED, "reason": other, "code": mark}
         notebook, remarks = assemble(master, submission)
         vary = partial(variant, salt(job.course), job.student)
         judged = judge_notebook(notebook, job.stem, job.limits, job.course if job.sandboxed else None, vary)
@@ -157,9 +160,9 @@ def grade_one(job: Job, mark: str) -> dict[str, Any]:
             "outcomes": [asdict(outcome) | {"earned": outcome.earned} for outcome in judged.outcomes],
             "written": _written(notebook, exercise),
             "answers": _answers(notebook),
-            "code": _code(notebook),
+            "code": _code(submission),
             "remarks": [*remarks, *judged.remarks],
-            "worth_a_look": [*_worth_a_look(notebook), *_own_words(submission, exercise)],
+            "worth_a_look": [*_worth_a_look(notebook, exercise), *_own_words(submission, exercise)],
             "seconds": round(time.monotonic() - began, 2),
         }
     except Exception as error:  # of ours: the student has no mark then, and the next one's turn comes
@@ -180,12 +183,20 @@ def _written(notebook: NotebookNode, exercise: NotebookNode) -> dict[str, dict[s
     return {
         grade_id(cell): {
             "points": float(cell.metadata["nbgrader"]["points"]),
-            "answer": cell.source,
-            "attempted": cell.source.strip() not in ("", stubs[grade_id(cell)]),
+            "answer": cell.source + _pictures(cell),
+            "attempted": cell.source.strip() not in ("", stubs[grade_id(cell)]) or bool(_pictures(cell)),
         }
         for cell in notebook.cells
         if is_answer(cell) and cell.metadata["nbgrader"].get("grade")
     }
+
+
+def _pictures(cell: NotebookNode) -> str:
+    """What stands for a cell's pictures in its text; other pictures make another text."""
+    if not cell.get("attachments"):
+        return ""
+    mark = hashlib.sha256(json.dumps(cell.attachments, sort_keys=True).encode()).hexdigest()[:8]
+    return f"\n\n[with {', '.join(map(str, cell.attachments))}, see the notebook; {mark}]"
 
 
 def _answers(notebook: NotebookNode) -> dict[str, str]:
@@ -197,9 +208,9 @@ def _answers(notebook: NotebookNode) -> dict[str, str]:
     return {name: "\n\n".join(sources) for name, sources in parts.items()}
 
 
-def _code(notebook: NotebookNode) -> str:
-    """Changes when any code changes that isn't a test."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not is_test(cell)]
+def _code(submission: NotebookNode) -> str:
+    """Changes when any code of what was handed in changes, wherever it stands."""
+    sources = [cell.source for cell in submission.cells if cell.cell_type == "code"]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
@@ -222,12 +233,14 @@ def _own_words(submission: NotebookNode, exercise: NotebookNode) -> list[str]:
     return ["there are words in a cell of the student's own: look at it"]
 
 
-def _worth_a_look(notebook: NotebookNode) -> list[str]:
-    """A person should see answers that use the library or the checks, where the right ones are."""
+def _worth_a_look(notebook: NotebookNode, exercise: NotebookNode) -> list[str]:
+    """A person should see answers that seem to use the library or the checks, where right ones are. It is a hint."""
+    given = {line.strip() for cell in exercise.cells for line in cell.source.splitlines() if "import" in line}
     found = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and (is_answer(cell) or grade_id(cell) is None):
             who = f"the answer {grade_id(cell)}" if is_answer(cell) else "a cell that the student added"
-            if used := RIGHT_ANSWERS.search(cell.source):
+            own = "\n".join(line for line in cell.source.splitlines() if line.strip() not in given)
+            if used := RIGHT_ANSWERS.search(own):
                 found.append(f"{who} uses {used[0]}: look at it")
     return found

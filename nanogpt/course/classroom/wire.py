@@ -7,13 +7,14 @@ import json
 import socket
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-LARGEST = 32_000_000  # bytes of a message
+LARGEST = 8_000_000  # bytes of a message
+MOST_PARTS, MOST_KEYS, MOST_AXES = 100_000, 5_000, 64  # in a message, in a dictionary, of a tensor
 DEEPEST = 20  # lists within lists
 STRANGE = 100  # unknown types in a message
 LENGTH = struct.Struct(">Q")
@@ -84,13 +85,15 @@ def pack(value: Any, depth: int = 0) -> Any:
 def unpack(sent: Any) -> Any:
     """The value of what `pack` made. ValueError for anything else."""
     try:
-        return _unpack(sent, {})
+        return _unpack(sent, {}, iter(range(MOST_PARTS)))
     except (KeyError, TypeError, RuntimeError, OverflowError, MemoryError, SyntaxError):  # numpy parses its types
         raise ValueError("what came is not a value of the grader's") from None
 
 
-def _unpack(sent: Any, strange: dict[str, Any]) -> Any:
-    """`strange` holds what stands for unknown values, by the names of their types."""
+def _unpack(sent: Any, strange: dict[str, Any], left: Iterator[int]) -> Any:
+    """`strange` holds what stands for unknown values, by the names of their types; `left` counts the parts."""
+    if next(left, None) is None:
+        raise ValueError(f"a value of more than {MOST_PARTS:,} parts came")
     if sent is None or isinstance(sent, bool | str | float):
         return sent
     kinds = set(sent) & {"int", "bytes", "array", "tensor", "dict", "tuple", "list", "unknown"}
@@ -98,6 +101,8 @@ def _unpack(sent: Any, strange: dict[str, Any]) -> Any:
         raise ValueError("what came is not a value of the grader's")
     kind = kinds.pop()
     body = sent[kind]
+    if len(sent.get("shape", ())) > MOST_AXES or (kind == "dict" and len(body) > MOST_KEYS):
+        raise ValueError(f"a tensor of more than {MOST_AXES} axes came, or a dict of more than {MOST_KEYS:,} keys")
     if kind == "int":
         return int(body)
     if kind == "bytes":
@@ -113,7 +118,7 @@ def _unpack(sent: Any, strange: dict[str, Any]) -> Any:
         flat = torch.frombuffer(bytearray(b64decode(sent["data"])) or bytearray(1), dtype=torch.uint8)
         return flat[: len(b64decode(sent["data"]))].view(dtype).reshape(sent["shape"])
     if kind == "dict":
-        return {_unpack(key, strange): _unpack(part, strange) for key, part in body}
+        return {_unpack(key, strange, left): _unpack(part, strange, left) for key, part in body}
     if kind == "unknown":
         name = str(body)[:80]
         if name not in strange and len(strange) >= STRANGE:
@@ -122,7 +127,7 @@ def _unpack(sent: Any, strange: dict[str, Any]) -> Any:
             kept = name if name.isidentifier() else "object"
             strange[name] = type(kept, (), {"__repr__": lambda self: f"<{kept}>"})()
         return strange[name]
-    return (tuple if kind == "tuple" else list)(_unpack(part, strange) for part in body)
+    return (tuple if kind == "tuple" else list)(_unpack(part, strange, left) for part in body)
 
 
 def _pack_tensor(value: torch.Tensor) -> dict:
