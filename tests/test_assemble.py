@@ -93,6 +93,18 @@ def test_where_all_names_were_lost_the_cells_are_run_all_the_same_but_not_the_ex
     assert len(notebook.cells) == len(MASTER.cells) + 1
 
 
+def test_words_in_a_cell_of_ones_own_are_the_answer_where_there_is_no_other():
+    question = new_markdown_cell("*Your answer here.*", metadata=answer("", "q").metadata)
+    question.metadata.nbgrader.grade = True
+    master = sheet(new_markdown_cell("# f"), question)
+    own = [new_markdown_cell("# f"), new_markdown_cell("It leaks."), new_markdown_cell("And how.")]
+    assert sources(assemble(master, sheet(*own))[0])[1] == "It leaks.\n\nAnd how."
+    assert sources(assemble(master, sheet(*own, question))[0])[1] == "It leaks.\n\nAnd how."
+    given = copy.deepcopy(question)
+    given.source = "It doesn't."
+    assert sources(assemble(master, sheet(*own, given))[0])[1] == "It doesn't."
+
+
 def test_a_picture_in_a_written_answer_comes_along():
     question = new_markdown_cell("*Your answer here.*", metadata=answer("", "q").metadata)
     question.metadata.nbgrader.grade = True

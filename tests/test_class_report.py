@@ -112,7 +112,7 @@ def test_what_happened_is_told_with_who_or_where(html):
         ("s05", "refused: &lt;script&gt;alert(1)&lt;/script&gt; is not a notebook"),
         ("s06", "failed: the grader stopped with OSError: no process"),
         ("at collection", "&lt;script&gt;alert(1)&lt;/script&gt;.ipynb is of nobody on the roster"),
-        ("not on the roster", "zz9 is not on the roster, so what they handed in was not graded"),
+        ("not on the roster", "zz9 is not on the roster, so what they handed in is not graded"),
     ]
 
 

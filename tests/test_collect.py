@@ -1,6 +1,7 @@
 """What a platform hands out, sorted by students: whose each file is, which one is taken, what is left out and told."""
 
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def test_what_is_nobodys_or_may_be_several_peoples_is_left_out_and_told(course, 
     assert remarks == [
         "s04_attention.ipynb is of nobody on the roster and was left out",
         "attention.ipynb is of nobody on the roster and was left out",
-        "s02_of_s03.ipynb may be of s02 or s03 and was left out; put it into a folder by hand",
+        "s02_of_s03.ipynb may be of s02 or s03 and was left out; "
+        f"put it into {course / 'submitted'}/ID/{NAME}/ by hand",
     ]
     assert collected_remarks(course, NAME) == remarks
 
@@ -128,8 +130,50 @@ def test_of_two_by_one_student_the_later_is_taken_and_told(course, tmp_path):
             archive.writestr(zipfile.ZipInfo(name, (2026, month, 1, 12, 0, 0)), name)
     students, remarks = collect(with_roster(course), NAME, tmp_path / "all.zip")
     assert students == ["s01"]
-    assert remarks == ["s01 handed in 3 times; the latest, s01_attention-1.ipynb, was taken"]
+    assert remarks == ["s01 handed in 3 files; s01_attention-1.ipynb was taken"]
     assert kept(course) == {"s01": "s01_attention-1.ipynb"}
+
+
+def test_of_two_notebooks_the_one_of_the_exercise_is_taken_whatever_their_times(course, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, month in {"a_12345_50_work.ipynb": 1, "a_12345_51_plots.ipynb": 2, "b_54321_52_attention.ipynb": 1,
+                            "b_54321_53_tokenizer.ipynb": 2}.items():  # fmt: skip
+            ours = '{"nbgrader"}' if "plots" not in name else ""
+            archive.writestr(zipfile.ZipInfo(name, (2026, month, 1, 12, 0, 0)), f"{name}{ours}")
+    _, remarks = collect(with_roster(course), NAME, tmp_path / "all.zip")
+    assert remarks[0] == "s01 handed in 2 files; a_12345_50_work.ipynb was taken"
+    assert kept(course)["s02"].startswith("b_54321_52_attention.ipynb")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unknownliz_999_9300_s02_attention.ipynb",
+        "Bob Smith_12345_assignsubmission_file_/attention.ipynb",
+        "Liz Unknown_7_assignsubmission_file_/s02_attention.ipynb",
+    ],
+)
+def test_what_a_file_of_a_platform_is_called_makes_it_nobody_elses(course, tmp_path, name):
+    students, remarks = collect(with_roster(course), NAME, zipped(tmp_path / "all.zip", {name: b""}))
+    assert students == [] and remarks == [f"{name} is of nobody on the roster and was left out"]
+
+
+def test_the_same_file_once_more_keeps_its_time(course, tmp_path):
+    with_roster(course)
+    for year in (2025, 2026):
+        collect(course, NAME, zipped(tmp_path / f"{year}.zip", {"s01_attention.ipynb": b"same"}, year))
+    changed = (course / "submitted" / "s01" / NAME / FILE).stat().st_mtime
+    assert time.localtime(changed).tm_year == 2025
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "is not there; copy"), ("c = (", "can't be read .*; mend it")])
+def test_without_nbgraders_settings_a_sentence_tells_so(course, tmp_path, content, words):
+    (course / "nbgrader_config.py").unlink()
+    if content:
+        (course / "nbgrader_config.py").write_text(content)
+    source = zipped(tmp_path / "all.zip", {"s01_attention.ipynb": b""})
+    with pytest.raises((FileNotFoundError, ValueError), match=f"nbgrader_config.py {words}"):
+        collect(course, NAME, source)
 
 
 def test_a_notebook_is_taken_before_a_later_file_that_is_none(course, tmp_path):
@@ -243,7 +287,7 @@ def test_who_handed_in_is_told_from_who_is_not_on_the_roster(course):
     assert [student.id for student in students_of(course, NAME)[0]] == ["s01", "s02", "s09"]
     known, strangers = students_of(with_roster(course), NAME)
     assert [(student.id, student.last_name) for student in known] == [("s01", "Last"), ("s02", "Name")]
-    assert strangers == ["s09 is not on the roster, so what they handed in was not graded"]
+    assert strangers == ["s09 is not on the roster, so what they handed in is not graded"]
 
 
 def test_a_later_file_that_is_no_notebook_does_not_take_a_notebooks_place(course, tmp_path):

@@ -4,11 +4,12 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from invented_class import MOST, NAME, POINTS, QUESTION, hand_in, new_course, outcome, slip, untouched
+from invented_class import MOST, NAME, POINTS, QUESTION, STEM, hand_in, new_course, outcome, slip, untouched
 
 from nanogpt.course.check import items
 from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.feedback import write_feedback
+from nanogpt.course.classroom.report import write_class_report
 from nanogpt.course.classroom.sheet import STYLES, markdown, table, text
 
 SCRIPT = "<script>alert(1)</script>"
@@ -171,6 +172,13 @@ def test_a_page_whose_result_is_gone_is_removed_and_other_files_stay(own):
     assert write_feedback(own, NAME) == []
     assert [path.name for path in (own / "feedback").rglob("*") if path.is_file()] == ["notes.txt"]
     assert not (own / "feedback" / "s01").exists()
+
+
+def test_what_was_handed_in_anew_has_no_page_until_it_is_graded(own):
+    assert len(write_feedback(own, NAME)) == 1
+    (own / "submitted" / "s01" / NAME / f"{STEM}.ipynb").write_text("[]")
+    assert write_feedback(own, NAME) == []
+    assert "not graded yet" in write_class_report(own, NAME).read_text()
 
 
 def test_points_that_a_person_changed_are_the_ones_that_count(own):

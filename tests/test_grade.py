@@ -202,6 +202,30 @@ def test_a_persons_score_of_a_test_is_dropped_when_the_code_has_changed_and_told
     assert scores(course)["s02"] == EXPECTED["s02"]
 
 
+def test_what_was_marked_before_our_grader_knew_it_stands_and_is_asked_about(course, inline):
+    by_hand(course, "one_head_test", 1.0)
+    (course / "autograded" / "s02" / NAME / "result.json").unlink()  # as where nbgrader's autograde was first
+    _, said = graded(course)
+    asked = "what a person gave for one_head_test stands: is it for this work?"
+    assert said == [f"{'s02':16} 13 of 15: {asked}"]
+    assert scores(course)["s02"] == EXPECTED["s02"] | {"one_head_test": 1}
+
+
+def test_a_space_at_the_end_is_no_other_answer(course, inline):
+    manual(course, 1.5)
+    work = handed_in()
+    work.cells[-1].source += "\n"
+    hand_in(course, "s01", work)
+    graded(course)
+    assert scores(course)["s01"] == FULL | {QUESTION: 1.5}
+
+
+def test_a_damaged_result_is_graded_again(course, inline):
+    (course / "autograded" / "s02" / NAME / "result.json").write_text("{")
+    graded(course)
+    assert scores(course) == EXPECTED
+
+
 def test_a_persons_scores_of_a_refused_file_are_dropped_with_the_file(course, inline):
     by_hand(course, "one_head_test", 1.0, "s03")
     graded(course, again=True)

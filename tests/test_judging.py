@@ -277,7 +277,7 @@ def test_each_honest_and_hostile_submission_has_a_line(the_class):
 @pytest.mark.slow
 def test_who_is_not_on_the_roster_is_told_and_not_graded(the_class):
     course, results, said = the_class
-    assert "stranger is not on the roster, so what they handed in was not graded" in said
+    assert "stranger is not on the roster, so what they handed in is not graded" in said
     assert "stranger" not in results and "stranger" not in scores(course)
     assert not (course / "autograded" / "stranger").exists()
 

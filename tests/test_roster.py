@@ -97,12 +97,14 @@ CLASS = [
         ("attention.ipynb", []),
         ("s011_attention.ipynb", []),
         ("first_attention.ipynb", []),
-        (
-            "lastfirst_12345_67890_attention.ipynb",
-            ["s01", "s02"],
-        ),  # the second number is the file's, and may be anybody's
+        ("lastfirst_12345_67890_attention.ipynb", ["s01"]),  # the second number is the file's
         ("s01_s02_attention.ipynb", ["s01", "s02"]),
     ],
 )
 def test_a_name_or_a_number_in_the_path_tells_whose_it_is(path, owners):
     assert [student.id for student in whose(PurePosixPath(path), CLASS)] == owners
+
+
+def test_a_roster_of_nobody_is_told_since_it_would_admit_everybody(tmp_path):
+    with pytest.raises(ValueError, match=r"roster\.csv names nobody; write a line for each student"):
+        read_roster(roster(tmp_path))

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from invented_class import NAME, QUESTION, hand_in, new_course
+from invented_class import NAME, QUESTION, STEM, WHEN, hand_in, new_course
 
 from nanogpt.course.classroom import gradebook
 from nanogpt.course.classroom.written import LONGEST, take_in, write_sheet
@@ -93,10 +93,10 @@ def test_a_line_without_a_score_says_nothing(course):
     assert taken_in(course)["s02"]["waiting"] == [QUESTION]
 
 
-def in_the_form(course, score: float | None, comment: str) -> None:
+def in_the_form(course, score: float | None, comment: str, student: str = "s01") -> None:
     """What nbgrader's form for hand grading does."""
     with gradebook.open_gradebook(course) as book:
-        gradebook.enter_written(book, NAME, "s01", QUESTION, score, comment)
+        gradebook.enter_written(book, NAME, student, QUESTION, score, comment)
 
 
 def test_a_mark_that_was_changed_in_the_gradebook_stands_until_the_sheet_is_changed(course):
@@ -122,12 +122,57 @@ def test_a_comment_without_a_score_is_kept_and_one_that_was_emptied_goes(course)
     assert taken_in(course)["s01"]["comments"][QUESTION] == ""
 
 
-def test_what_the_gradebook_lost_is_taken_from_the_sheet_again(course):
+def test_a_mark_that_was_cleared_in_the_form_stays_so_but_a_new_gradebook_takes_all(course):
     fill(course, s01={"score": "1", "comment": "why?"})
     taken_in(course)
     in_the_form(course, None, "")
+    assert taken_in(course)["s01"]["waiting"] == [QUESTION]
+    with gradebook.open_gradebook(course) as book:
+        book.remove_submission(NAME, "s01")
+        gradebook.enter(book, NAME, "s01", WHEN, dict.fromkeys(gradebook.cells(book, NAME), 0.0) | {QUESTION: None})
     mark = taken_in(course)["s01"]
     assert (mark["cells"][QUESTION], mark["comments"][QUESTION]) == (1, "why?")
+
+
+def test_extra_credit_from_the_form_is_counted_once(course):
+    in_the_form(course, 1, "")
+    with gradebook.open_gradebook(course) as book:
+        book.find_grade(QUESTION, STEM, NAME, "s01").extra_credit = 1.5
+        book.db.commit()
+    assert sheet(course)[0]["score"] == "2.5"  # more than there is to get, but not the sheet's saying
+    rewrite(course, s01={"comment": "brilliant"})
+    assert told(course) == []
+    assert taken_in(course)["s01"]["cells"][QUESTION] == 2.5
+    rewrite(course, s01={"score": "2"})
+    assert taken_in(course)["s01"]["cells"][QUESTION] == 2
+
+
+@pytest.mark.parametrize("answer", ["3/6", "007", "1.0", "2e5", "50 %"])
+def test_an_answer_that_a_spreadsheet_would_write_anew_is_no_number_on_the_sheet(course, answer):
+    hand_in(course, "s04", written=answer)
+    assert sheet(course)[2]["answer"] == f"({answer})"
+    fill(course, s04={"score": "1"})
+    assert taken_in(course)["s04"]["cells"][QUESTION] == 1
+
+
+def test_an_id_that_a_spreadsheet_made_a_number_is_known(course):
+    hand_in(course, "007", written="It is the past.")
+    fill(course, **{"007": {"score": "1", "student": "7"}})
+    assert taken_in(course)["007"]["cells"][QUESTION] == 1
+    in_the_form(course, 2, "", "007")
+    assert taken_in(course)["007"]["cells"][QUESTION] == 2
+
+
+def test_two_lines_of_one_answer_are_told(course):
+    fill(course, s02={"student": "s01", "answer": "Outputs 3 to 6, as later tokens\nlook back.", "score": "1"})
+    with pytest.raises(ValueError, match=f"s01's {QUESTION} is there twice; leave one line out"):
+        told(course)
+
+
+def test_a_comment_on_another_answer_is_told_and_kept(course):
+    fill(course, s01={"comment": "see me", "answer": "an earlier answer"})
+    assert told(course)[0].endswith("so the comment on it was not taken in")
+    assert "see me" in (course / "written" / f"{NAME}.old.csv").read_text()
 
 
 def told(course) -> list[str]:
@@ -140,7 +185,7 @@ def test_a_score_for_another_answer_than_the_one_handed_in_is_not_taken_but_told
     assert taken_in(course)["s01"]["cells"][QUESTION] is None
     another, nobody, kept = told(course)
     assert another.startswith(f"s01's {QUESTION}: the answer is another one than on the sheet")
-    assert nobody.startswith(f"s77's {QUESTION}: nobody handed that in")
+    assert nobody.startswith(f"s77's {QUESTION}: no such answer is graded")
     assert kept.endswith(f"{NAME}.old.csv")
     assert "an earlier answer" in (course / "written" / f"{NAME}.old.csv").read_text()
 
@@ -175,7 +220,8 @@ def test_a_sheet_that_cannot_be_read_is_told_in_a_sentence_and_left_alone(course
 def test_a_score_that_cannot_be_is_told_with_its_line_and_nothing_is_taken_in(course, score):
     fill(course, s01={"score": "1"}, s02={"score": score})
     with pytest.raises(
-        ValueError, match=rf"s02's {QUESTION} in .*{NAME}\.csv: the score is '{score}'; write a number from 0 to 2"
+        ValueError,
+        match=rf"{NAME}\.csv can't be taken in: s02's {QUESTION}: the score is '{score}'; write a number from",
     ):
         taken_in(course)
     with gradebook.open_gradebook(course) as book:

@@ -89,12 +89,14 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
     is whole has a cell of its own, so that one that fails doesn't take the others along. A stub alone is left empty, as
     the answer may stand elsewhere: cells that a student added come along, before the cell of the master's that they
     stood before, and so does what was made of a cell of the master's own. What stands below all of these comes before
-    the first answer that isn't there.
+    the first answer that isn't there; words in cells of their own are the answer to the first question without one.
     """
     notebook, remarks = copy.deepcopy(master), []
     stubs = {grade_id(cell): cell.source for cell in master.cells if is_answer(cell)}
     known = {grade_id(cell): HIDDEN.sub("", cell.source).strip() for cell in master.cells if grade_id(cell)}
     given = {*known.values(), ""}
+    words = [c.source for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None]
+    words = [text for text in words if text.strip() not in {"", *(cell.source.strip() for cell in master.cells)}]
     answers: dict[str, dict[str, NotebookNode]] = {}
     added: dict[str | None, list[NotebookNode]] = {}
     waiting: list[NotebookNode] = []
@@ -124,6 +126,8 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
             elif apart:
                 cells += waiting
                 waiting, cell.source = [], ""
+            elif cell.cell_type == "markdown" and words:
+                cell.source, words = "\n\n".join(words), []
             pictures = [found.attachments for found in answers.get(name, {}).values() if found.get("attachments")]
             if pictures and cell.cell_type == "markdown":
                 cell.attachments = pictures[-1]

@@ -6,6 +6,7 @@ import logging
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 SOLUTIONS, EXERCISES, CONFIG = "solutions", "exercises", "nbgrader_config.py"
 
@@ -33,6 +34,18 @@ def stem_of(course: Path, name: str) -> str:
     return likely[0]
 
 
+def nbgraders_config(course: Path) -> Any:
+    """The course's settings for nbgrader. FileNotFoundError where there are none, ValueError for what can't be read."""
+    from traitlets.config import PyFileConfigLoader
+
+    if not (course / CONFIG).exists():
+        raise FileNotFoundError(f"{course / CONFIG} is not there; copy this repository's")
+    try:
+        return PyFileConfigLoader(CONFIG, path=str(course)).load_config()
+    except Exception as error:  # whatever its Python raises
+        raise ValueError(f"{course / CONFIG} can't be read ({error}); mend it, or copy this repository's") from None
+
+
 def build(course: Path, name: str | None = None) -> list[Path]:
     """Make `exercises/<name>/` of `solutions/<name>/`, all of them if no name is given. Returns the notebooks made.
 
@@ -55,9 +68,8 @@ def _generate(course: Path, name: str, scratch: Path) -> Path:
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import PyFileConfigLoader
 
-    config = PyFileConfigLoader(CONFIG, path=str(course)).load_config()
+    config = nbgraders_config(course)
     config.SaveCells.enabled = False  # what its --no-db does
     notebook = f"{stem_of(course, name)}.ipynb"
     (scratch / SOLUTIONS / name).mkdir(parents=True)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from nanogpt.checkpoint import write_whole
 from nanogpt.course.classroom.assemble import LARGEST
-from nanogpt.course.classroom.build import CONFIG, stem_of
+from nanogpt.course.classroom.build import nbgraders_config, stem_of
 from nanogpt.course.classroom.roster import ID, Student, read_roster, whose
 
 SUBMITTED, TIMESTAMP = "submitted", "timestamp.txt"  # the latter is nbgrader's, and says when that was
@@ -46,17 +46,18 @@ def collect(course: Path, assignment: str, source: Path) -> tuple[list[str], lis
             found.setdefault(owners[0], []).append(file)
         elif owners:
             remarks.append(
-                f"{file.path} may be of {' or '.join(owners)} and was left out; put it into a folder by hand"
+                f"{file.path} may be of {' or '.join(owners)} and was left out; put it into "
+                f"{course / SUBMITTED}/ID/{assignment}/ by hand"
             )
         else:
             nobody = "nobody on the roster" if roster else "nobody that its name tells"
             remarks.append(f"{file.path} is of {nobody} and was left out")
     for student, files in sorted(found.items()):
         notebooks = [file for file in files if file.path.suffix == ".ipynb"] or files
-        latest = max(notebooks, key=lambda file: (file.changed, _in_order(file.path)))
+        best = max(notebooks, key=lambda file: _rank(file, stem))
         if len(notebooks) > 1:
-            remarks.append(f"{student} handed in {len(notebooks)} times; the latest, {latest.path}, was taken")
-        remarks += _keep(course / SUBMITTED / student / assignment, latest, stem)
+            remarks.append(f"{student} handed in {len(notebooks)} files; {best.path} was taken")
+        remarks += _keep(course / SUBMITTED / student / assignment, best, stem)
     remarks = [_readable(remark) for remark in remarks]
     text = json.dumps(remarks, indent=1, ensure_ascii=False)
     left_out = course / SUBMITTED / f"{assignment}.json"
@@ -77,6 +78,8 @@ def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
     if len(name.encode()) > LONGEST_NAME or name == TIMESTAMP:
         name = f"handed_in{file.path.suffix[:10]}"
     old = [path for path in place.glob("*") if path.is_file()]
+    if any(path.name == name and path.read_bytes() == file.content for path in old):
+        return []  # and the time of handing in stays
     if file.path.suffix != ".ipynb" and any(path.suffix == ".ipynb" for path in old):
         return [f"{file.path} is no notebook, so what {place.parent.name} handed in before stays"]
     if any(path.stat().st_mtime > file.changed + 2 for path in old):  # zips count in steps of two seconds
@@ -90,6 +93,11 @@ def _keep(place: Path, file: HandedIn, stem: str) -> list[str]:
     return []
 
 
+def _rank(file: HandedIn, stem: str) -> tuple:
+    """Which of a student's files is taken: one with the exercise's marks, or its name, or else the later."""
+    return b'"nbgrader"' in file.content, stem in file.path.stem, file.changed, _in_order(file.path)
+
+
 def _in_order(path: PurePosixPath) -> list[tuple[int, str]]:
     """Of files of one moment the later: numbers count as numbers, and a second attempt (-1) after the first."""
     parts = re.split(r"(\d+)", str(path.with_suffix("")))
@@ -98,10 +106,7 @@ def _in_order(path: PurePosixPath) -> list[tuple[int, str]]:
 
 def _owner(course: Path, assignment: str, stem: str, path: PurePosixPath) -> list[str]:
     """Without a roster: whom nbgrader's pattern in the course's settings finds, or else whose folder it is in."""
-    from traitlets.config import PyFileConfigLoader
-
-    config = PyFileConfigLoader(CONFIG, path=str(course)).load_config()
-    match = re.match(config.FileNameCollectorPlugin.named_regexp, f"/{path}")
+    match = re.match(nbgraders_config(course).FileNameCollectorPlugin.named_regexp, f"/{path}")
     folders = [part for part in path.parts[:-1] if part != assignment]
     if any("assignsubmission_file" in part for part in folders):  # Moodle's, and what is in it is the student's naming
         folders = []
@@ -148,4 +153,4 @@ def students_of(course: Path, assignment: str) -> tuple[list[Student], list[str]
     handed_in = sorted(path.parent.name for path in (course / SUBMITTED).glob(f"*/{assignment}") if path.is_dir())
     known = [roster.get(name, Student(name)) for name in handed_in if name in roster or not roster]
     strangers = [name for name in handed_in if roster and name not in roster]
-    return known, [f"{name} is not on the roster, so what they handed in was not graded" for name in strangers]
+    return known, [f"{name} is not on the roster, so what they handed in is not graded" for name in strangers]

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from nanogpt.course.classroom import gradebook
-from nanogpt.course.classroom.build import assignments, stem_of
+from nanogpt.course.classroom.build import assignments
+from nanogpt.course.classroom.collect import SUBMITTED
 from nanogpt.course.classroom.roster import read_roster
-from nanogpt.course.classroom.sandbox import Limits
 from nanogpt.course.classroom.spreadsheet import write_rows
-from nanogpt.course.classroom.submission import FAILED, Job, fingerprint, read_result
+from nanogpt.course.classroom.submission import FAILED, current_result, read_result
 
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 NEW = "handed in and not graded yet"
@@ -23,6 +23,8 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
     """
     ours, held_names = assignments(course), [assignment.name for assignment in book.assignments]
     names = [name for name in held_names if name in ours]
+    if not names:
+        raise FileNotFoundError(f"no mark is in {course / gradebook.GRADEBOOK} yet; next: nanogpt class grade ...")
     most = {name: sum(gradebook.cells(book, name).values()) for name in names}
     held = {name: gradebook.marks(book, name) for name in names}
     roster = {student.id: student for student in read_roster(course)}
@@ -70,9 +72,9 @@ def export(book: Any, course: Path, out: Path, partial: bool = False) -> tuple[l
 
 def _status(course: Path, assignment: str, student: str, mark: dict[str, Any] | None) -> tuple[str, float | None]:
     """Where a submission stands, and its score as far as there is one."""
-    result = read_result(course, assignment, student)
-    job = Job(course, assignment, stem_of(course, assignment), student, Limits())
-    if job.folder.is_dir() and (result is None or result["fingerprint"] != fingerprint(job)):
+    result = current_result(course, assignment, student)
+    graded_by_nbgrader = mark is not None and read_result(course, assignment, student) is None
+    if result is None and not graded_by_nbgrader and (course / SUBMITTED / student / assignment).is_dir():
         return NEW, None
     if mark is None:
         return "nothing handed in", None

@@ -13,7 +13,7 @@ from nanogpt.course.classroom.build import stem_of
 from nanogpt.course.classroom.collect import students_of
 from nanogpt.course.classroom.judging import NOT_ATTEMPTED, STOPPED
 from nanogpt.course.classroom.sheet import facts, keep, lines, markdown, page, points, text, verbatim, verdict
-from nanogpt.course.classroom.submission import FAILED, GRADED, REFUSED, notebooks_of, read_result
+from nanogpt.course.classroom.submission import FAILED, GRADED, REFUSED, current_result, notebooks_of
 
 FEEDBACK = "feedback"
 
@@ -69,9 +69,9 @@ class Marked:
 
 
 def marked_submissions(course: Path, assignment: str) -> list[Marked]:
-    """All results of an assignment with their marks, by student."""
+    """All results of an assignment with their marks, by student; of what was handed in anew there is none yet."""
     students, _ = students_of(course, assignment)
-    results = [result for s in students if (result := read_result(course, assignment, s.id)) is not None]
+    results = [result for s in students if (result := current_result(course, assignment, s.id)) is not None]
     with gradebook.open_gradebook(course) as book:
         marks = gradebook.marks(book, assignment)
     return [Marked(result, marks.get(result["student"], {})) for result in results]

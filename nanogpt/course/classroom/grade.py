@@ -6,10 +6,12 @@ again; before anything is done again, the old mark is taken away, and result.jso
 
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,7 @@ def grade(
         raise OSError(trouble)
     students, strangers = students_of(course, assignment)
     todo: dict[Job, str] = {}
-    before: dict[Job, dict] = {}  # what a person may have marked
+    before: dict[Job, dict | None] = {}  # what a person may have marked; None where nobody knows what that was
     with gradebook.open_gradebook(course) as book:
         gradebook.register(book, assignment, stem, notebooks_of(course, assignment, stem)[1])
         gradebook.enter_students(book, read_roster(course) or students)
@@ -66,11 +68,15 @@ def grade(
             mark, kept = fingerprint(job), read_result(course, assignment, student.id)
             missing = kept is None or student.id not in held  # from the gradebook, that is: it may have been moved away
             if again or missing or kept["fingerprint"] != mark or kept["status"] == FAILED:
-                todo[job], before[job] = mark, {key: kept.get(key) for key in ("written", "code")} if kept else {}
-                keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED} | before[job])
+                todo[job], before[job] = mark, {key: kept.get(key) for key in ("written", "code")} if kept else None
+                keep_result(job, blank_result(job, mark) | {"reason": UNFINISHED} | (before[job] or {}))
                 gradebook.clear(book, assignment, student.id)
                 (job.place / f"{stem}.ipynb").unlink(missing_ok=True)
         for job, result in _graded(todo, jobs):
+            if before[job] is None and (marked := held.get(job.student, {}).get("by_hand")):
+                result["worth_a_look"].append(
+                    f"what a person gave for {', '.join(marked)} stands: is it for this work?"
+                )
             _enter(book, job, result, before[job])
             keep_result(job, result)
             say(line_of(result))
@@ -92,7 +98,7 @@ def line_of(result: dict[str, Any]) -> str:
     return line.encode("utf-8", "replace").decode("utf-8")
 
 
-def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any]) -> None:
+def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any] | None) -> None:
     """Put a result into the gradebook. What was refused has 0; where the grader itself failed there is no mark.
 
     What a person gave stands while the written answers, or the code, are the same as `before`.
@@ -104,15 +110,21 @@ def _enter(book: Any, job: Job, result: dict[str, Any], before: dict[str, Any]) 
     elif result["status"] == REFUSED:
         scores = dict.fromkeys(gradebook.cells(book, job.assignment), 0.0)
     else:
-        result |= before
-    kinds = {"written": "markdown", "code": "code"}
-    keep = [kind for key, kind in kinds.items() if before and result[key] == before[key]]
-    if result["status"] == REFUSED and "code" not in keep:  # another file, and no answers to tell it by
-        keep = []
+        result |= before or {}
+    same_code = before is None or result["code"] == before["code"]
+    same_words = before is None or _words(result["written"]) == _words(before["written"])
+    if result["status"] == REFUSED:  # there are no words to tell another file by
+        same_words = same_code
+    keep = [kind for kind, same in {"markdown": same_words, "code": same_code}.items() if same]
     when = f"{job.handed_in:%Y-%m-%d %H:%M:%S} UTC"
     result["worth_a_look"] += gradebook.enter(book, job.assignment, job.student, when, scores, keep)
     if result["status"] == FAILED:
         gradebook.clear(book, job.assignment, job.student)  # a person's score of one cell is no mark
+
+
+def _words(written: dict[str, dict[str, Any]]) -> dict[str, tuple[float, list[str]]]:
+    """The written answers without the space between their words, as it is no reason to mark them anew."""
+    return {name: (answer["points"], answer["answer"].split()) for name, answer in written.items()}
 
 
 def _graded(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:
@@ -128,7 +140,8 @@ def _graded(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, An
 
 def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str, Any]]]:
     with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare_process) as pool:
-        futures = {pool.submit(grade_one, job, mark): job for job, mark in todo.items()}
+        with _deaf_to_ctrl_c():  # so are the processes that begin here, until they are ready
+            futures = {pool.submit(grade_one, job, mark): job for job, mark in todo.items()}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -138,9 +151,19 @@ def _in_a_pool(todo: dict[Job, str], jobs: int) -> Iterator[tuple[Job, dict[str,
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _prepare_process() -> None:
     """In a process of the pool: one thread for torch, and an end when the one that began it ends, even if killed."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def wait() -> None:
         connection.wait([parent_process().sentinel])

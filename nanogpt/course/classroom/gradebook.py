@@ -57,8 +57,8 @@ def register(book: Any, assignment: str, stem: str, notebook: NotebookNode) -> N
         SaveCells().preprocess(notebook, resources)
     except RuntimeError:
         raise ValueError(
-            f"the cells of {assignment} are others than when its submissions were graded; move {GRADEBOOK} away, "
-            "and grade all of it again"
+            f"the cells of {assignment} are others than when its submissions were graded; take its marks away with "
+            f"`nbgrader db assignment remove {assignment} --force`, and grade all of it again"
         ) from None
     book.db.expire_all()
 
@@ -86,14 +86,17 @@ def enter(
     another submission, except for cells of the types in `keep`: "code", "markdown".
     """
     book.update_or_create_submission(assignment, student, timestamp=when)
-    gone = []
-    for name, grade in _grades(book, assignment, student).items():
+    gone, grades = [], _grades(book, assignment, student)
+    for notebook in book.find_submission(assignment, student).notebooks:
+        for comment in notebook.comments:  # of code, they are kept under the answer's name, and not the test's
+            if (grades[comment.name].cell_type if comment.name in grades else "code") not in keep:
+                comment.manual_comment = None
+    for name, grade in grades.items():
         grade.auto_score = scores.get(name)
         if grade.cell_type not in keep:
             if grade.manual_score is not None:
                 gone.append(f"a person gave {grade.manual_score:g} for {name} as it was before: give it anew")
             grade.manual_score = grade.extra_credit = None
-            _comment(book, assignment, student, name, "")
         grade.needs_manual_grade = grade.auto_score is None and grade.manual_score is None
     book.db.commit()
     return gone
@@ -102,7 +105,7 @@ def enter(
 def enter_written(book: Any, assignment: str, student: str, question: str, score: float | None, comment: str) -> None:
     """Enter what a person gave for a written answer, and said of it; without a score it waits for one."""
     grade = _grades(book, assignment, student)[question]
-    grade.manual_score = score
+    grade.manual_score, grade.extra_credit = score, None
     grade.needs_manual_grade = score is None and grade.auto_score is None
     _comment(book, assignment, student, question, comment)
     book.db.commit()
@@ -119,7 +122,8 @@ def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
     """What the gradebook holds of each submission: student -> what is known of it, by these names.
 
     score: None as long as a test cell has no mark; written answers that wait for a person count 0 until then.
-    max_score; waiting: the questions that do; cells, comments: by grade_id; handed_in: a time in UTC, or None.
+    id: the submission's in this gradebook and no other; max_score; by_hand: the cells that a person gave points for;
+    waiting: the questions that do; cells, comments: by grade_id; handed_in: a time in UTC, or None.
     """
     found = {}
     for submission in book.assignment_submissions(assignment):
@@ -129,7 +133,9 @@ def marks(book: Any, assignment: str) -> dict[str, dict[str, Any]]:
         ungraded = any(grades[name].cell_type == "code" for name in waiting)
         found[submission.student.id] = {
             "score": None if ungraded else submission.score,
+            "id": submission.id,
             "max_score": submission.max_score,
+            "by_hand": [name for name, grade in grades.items() if grade.manual_score is not None],
             "waiting": waiting,
             "cells": {name: None if name in waiting else grade.score for name, grade in grades.items()},
             "comments": comments,

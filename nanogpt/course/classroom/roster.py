@@ -12,6 +12,8 @@ from nanogpt.course.classroom.spreadsheet import read_rows
 
 ROSTER = "roster.csv"
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_user_id")
+MOODLE = re.compile(r"(?P<name>.+)_[0-9]+_assignsubmission_file_?")
+CANVAS = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<number>[0-9]+)_[0-9]+_.+")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")  # names a folder, and can't climb out of it
 
 
@@ -54,6 +56,8 @@ def read_roster(course: Path) -> list[Student]:
         if student.id in [other.id for other in students]:
             raise ValueError(f"line {line} of {ROSTER}: {student.id} is there twice; leave one out")
         students.append(student)
+    if not students:
+        raise ValueError(f"{ROSTER} names nobody; write a line for each student, or take the file away")
     return students
 
 
@@ -62,7 +66,18 @@ def _plain(name: str) -> str:
 
 
 def whose(path: PurePosixPath, roster: list[Student]) -> list[Student]:
-    """Those whose file it may be: one of their names is a part of the path, or stands between _ in one of its parts."""
+    """Those whose file it may be.
+
+    Of Moodle's folders the name in front tells it, and of Canvas's files the user's number, or the name of somebody
+    without one. Of any other, one of their names is a part of the path, or stands between _ in one of its parts.
+    """
+    for part in path.parts[:-1]:
+        if moodle := MOODLE.fullmatch(part):
+            return [student for student in roster if _plain(moodle["name"]) in student.names()]
+    if canvas := CANVAS.fullmatch(path.name):
+        numbered = [student for student in roster if student.lms_user_id == canvas["number"]]
+        unnumbered = [student for student in roster if not student.lms_user_id]
+        return numbered or [student for student in unnumbered if _plain(canvas["name"]) in student.names()]
     parts = {_plain(part) for part in path.with_suffix("").parts}
     parts |= {piece for part in parts for piece in part.split("_")}
     return [student for student in roster if student.names() & parts]

@@ -30,7 +30,7 @@ from nanogpt.course.classroom.assemble import (
     make_master,
     read_submission,
 )
-from nanogpt.course.classroom.build import EXERCISES, SOLUTIONS
+from nanogpt.course.classroom.build import EXERCISES, SOLUTIONS, stem_of
 from nanogpt.course.classroom.collect import SUBMITTED, TIMESTAMP
 from nanogpt.course.classroom.judging import judge_notebook, variant
 from nanogpt.course.classroom.sandbox import Limits
@@ -88,7 +88,16 @@ class Job:
 def read_result(course: Path, assignment: str, student: str) -> dict[str, Any] | None:
     """What came of a submission; None if it isn't graded."""
     path = course / AUTOGRADED / student / assignment / RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    with contextlib.suppress(FileNotFoundError, ValueError):  # of a damaged one nothing is known: it is graded again
+        return json.loads(path.read_text(encoding="utf-8"))
+    return None
+
+
+def current_result(course: Path, assignment: str, student: str) -> dict[str, Any] | None:
+    """What came of a submission, if nothing of it and of its tests has changed since; None otherwise."""
+    job = Job(course, assignment, stem_of(course, assignment), student, Limits())
+    result = read_result(course, assignment, student)
+    return result if result and job.folder.is_dir() and result["fingerprint"] == fingerprint(job) else None
 
 
 def keep_result(job: Job, result: dict[str, Any]) -> None:
