@@ -125,7 +125,7 @@ UNLUCKY = {
         {"attention_weights": "def attention_weights(query, key", "one_head": "one_head = 5",
          "split_heads": "def split_heads(x, n): raise ValueError('\\ud800')",
          "merge_heads": "def merge_heads(x): return merge_heads(x)",
-         "multi_head": "def multi_head(*_): return [object()] * 10**5"},
+         "multi_head": "def multi_head(*_): return [object()] * 10**4"},
         EVERYTHING[1:],
         "SyntaxError / a int, which is no function / ValueError: ? / RecursionError / a list came back, not a tensor",
     ),
@@ -203,7 +203,7 @@ HOSTILE = {
         MASK, "it broke its connection with the grader", "stopped",
     ),
     "trickles": head(TRICKLE, says=TOO_LONG),
-    "has_axes": head("def one_head(*_): return torch.ones(1).reshape([1] * 60_000)",
+    "has_axes": head("def one_head(*_): return torch.ones(1).reshape([1] * 1000)",
                      says="a tensor of more than 64 axes came", verdict="stopped"),
     "sends_numbers": Work(
         {"causal_mask": f"{SEND}\ndef causal_mask(T):\n    frame = sys._getframe()\n"

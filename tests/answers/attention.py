@@ -30,6 +30,18 @@ def weights_by_hand(query, key):
     return kept / kept.sum(-1, keepdim=True)
 
 
+def weights_shared_out_again(query, key):
+    shares = torch.softmax(torch.einsum("...id,...jd->...ij", query, key) / query.shape[-1] ** 0.5, -1).tril()
+    return shares / shares.sum(-1, keepdim=True)
+
+
+def weights_from_here_on(query, key):
+    scores = query.mul(query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    for i in range(query.shape[-2]):
+        scores[..., i, i + 1 :] = -torch.inf
+    return scores.softmax(-1)
+
+
 def weights_in_place(query, key):
     query /= math.sqrt(query.shape[-1])
     return (
@@ -48,14 +60,16 @@ def head_by_loops(x, w_query, w_key, w_value):
 
 RIGHT = {
     "causal_mask": [mask_by_loops, mask_by_comparison],
-    "attention_weights": [weights_by_einsum, weights_by_hand],
+    "attention_weights": [weights_by_einsum, weights_by_hand, weights_shared_out_again, weights_from_here_on],
     "one_head": [
         head_by_loops,
         lambda a, b, c, d: weights_by_hand((a @ b)[:, None], (a @ c)[:, None])[:, 0] @ (a @ d),
+        lambda x, a, b, c: weights_by_hand(x @ a @ b.T * (c.shape[1] / x.shape[2]) ** -0.5, x) @ x @ c,
     ],
     "split_heads": [
         lambda x, n: torch.stack(x.chunk(n, dim=-1), dim=1),
         lambda x, n: x.view(*x.shape[:2], n, -1).permute(0, 2, 1, 3),
+        lambda x, n: x.unfold(-1, x.shape[-1] // n, x.shape[-1] // n).swapaxes(-2, -3).contiguous(),
     ],
     "merge_heads": [
         lambda x: torch.cat(x.unbind(1), dim=-1),
@@ -96,6 +110,38 @@ def masked_late(query, key):
 def masked_by_product(query, key):
     T, D = query.shape[-2:]
     return torch.softmax(query @ key.mT / D**0.5 * torch.tril(torch.ones(T, T)), -1)
+
+
+def weights_of_powers(query, key):
+    T, D = query.shape[-2:]
+    powers = torch.exp(query @ key.mT / D**0.5) * torch.ones(T, T).tril()
+    return powers / powers.sum(-1, keepdim=True)
+
+
+def powers_not_shared_out(query, key):
+    T, D = query.shape[-2:]
+    return torch.exp(query @ key.mT / D**0.5) * torch.ones(T, T).tril()
+
+
+def masked_by_infinity(query, key):
+    T, D = query.shape[-2:]
+    future = 1 - torch.ones(T, T).tril()
+    return torch.softmax(query @ key.mT / D**0.5 + future * -torch.inf, -1)
+
+
+def filled_with(number):
+    """Weights whose hidden places hold this number before the softmax."""
+
+    def weights(query, key):
+        T, D = query.shape[-2:]
+        return torch.where(torch.ones(T, T).tril() == 1, query @ key.mT / D**0.5, number).softmax(-1)
+
+    return weights
+
+
+def head_of_means(x, w_query, w_key, w_value):
+    value = x @ w_value
+    return torch.stack([value[:, : t + 1].mean(1) for t in range(x.shape[1])], 1)
 
 
 def mask_on_top(query, key):
@@ -149,6 +195,9 @@ WRONG = {
         (lambda T: torch.tril(torch.ones(T, T)), "made of numbers"),
         (lambda T: torch.full((T, T), True), "everyone see everything"),
         (lambda T: torch.arange(T) <= T - 1, "a row for each token"),
+        (lambda T: torch.full((T, T), -torch.inf).triu(1), "the M that is added to the scores"),
+        (lambda T: torch.arange(T)[None] == torch.arange(T)[:, None], "see itself only"),
+        (lambda T: torch.triu(torch.ones(T, T), diagonal=1), "the future, in numbers"),
         (lambda T: [[j <= i for j in range(T)] for i in range(T)], "a list came back, not a tensor"),
         (lambda T: torch.ones(1, T, T).tril().bool(), "the shape is (1, 4, 4), not (4, 4)"),
     ],
@@ -181,6 +230,18 @@ WRONG = {
         (lambda q, k: attend(q, k.view(*k.shape[:2], k.shape[3], k.shape[2]).mT), "the keys were viewed"),
         (lambda q, k: attend(q, k.mT.reshape(k.shape)), "so"),
         (lambda q, k: q @ k.permute(3, 2, 1, 0), "RuntimeError"),  # .T
+        (lambda q, k: attend(q, k, 1 / (q.shape[-1] ** 1 / 2)), "D ** 1 / 2 is D / 2"),
+        (lambda q, k: attend(q, k, scale=1) / q.shape[-1] ** 0.5, "the weights are divided"),
+        (filled_with(-99.0), "a score was smaller still"),
+        (filled_with(-1.0), "hidden places hold -1"),
+        (masked_by_infinity, "0 times -inf is nan"),
+        (weights_of_powers, "too large or too small for a computer"),
+        (powers_not_shared_out, "divide each row by its sum"),
+        (lambda q, k: attend(q, k, dim=1), "over the heads, dim=1"),
+        (lambda q, k: attend(q, k, dim=0), "over the batch, dim=0"),
+        (lambda q, k: attend(q, q), "the queries looked at the queries"),
+        (lambda q, k: attend(q, k).transpose(2, 3), "changed places at the end"),
+        (lambda q, k: attend(q, k, hidden=torch.ones(q.shape[1], q.shape[1]).triu(1) == 1), "T was taken from axis 1"),
         (lambda q, k: (q @ k) / q.shape[-1] ** 0.5, "RuntimeError"),
     ],
     "one_head": [
@@ -196,6 +257,14 @@ WRONG = {
         (lambda x, a, b, c: mask_on_top(x @ a, x @ b) @ (x @ c), "the mask was added to the scores"),
         (lambda x, a, b, c: attend(x @ a, x @ b) @ x, "x itself was averaged"),
         (lambda x, a, b, c: attend(x @ a.T, x @ b.T) @ (x @ c.T), "RuntimeError"),
+        (lambda x, a, b, c: ((x @ c).mT @ attend(x @ a, x @ b)).mT, "rows and columns of the weights"),
+        (lambda x, a, b, c: x @ c, "these are the values"),
+        (lambda x, a, b, c: attend(x @ a, x @ a) @ (x @ c), "keys and queries are one thing"),
+        (lambda x, a, b, c: attend(x @ b, x @ b) @ (x @ c), "queries and keys are one thing"),
+        (lambda x, a, b, c: attend(x, x) @ (x @ c), "x itself was looked at"),
+        (lambda x, a, b, c: attend(x @ a, x @ c) @ (x @ b), "key and value have changed places"),
+        (lambda x, a, b, c: attend(x @ c, x @ b) @ (x @ a), "query and value have changed places"),
+        (head_of_means, "the plain mean of the past"),
     ],
     "split_heads": [
         (lambda x, n: x.view(x.shape[0], n, x.shape[1], -1), "mixes tokens"),
@@ -206,6 +275,9 @@ WRONG = {
         (lambda x, n: x.view(*x.shape[:2], n, -1).transpose(2, 3), "H and D have changed places"),
         (lambda x, n: x.view(*x.shape[:2], n, -1).permute(3, 2, 1, 0), "all four axes were turned round"),  # .T
         (lambda x, n: list(x.chunk(n, -1)), "a list came back"),
+        (lambda x, n: torch.stack(x.split(n, -1), 1), "n_head was taken for how wide"),
+        (lambda x, n: torch.stack([x] * n, 1), "all the channels"),
+        (lambda x, n: x.detach().view(*x.shape[:2], n, -1).transpose(1, 2), "no gradient comes through"),
         (lambda x, n: x.view(x.shape[0], x.shape[1], n, x.shape[2]).transpose(1, 2), "RuntimeError"),
     ],
     "merge_heads": [
@@ -218,6 +290,10 @@ WRONG = {
         (lambda x: x.transpose(2, 3).reshape(x.shape[0], x.shape[2], -1), "and a view mixed the tokens"),
         (lambda x: x.permute(3, 2, 1, 0).flatten(2), "all four axes were turned round"),  # .T
         (lambda x: x.transpose(1, 2).view(x.shape[0], x.shape[2], -1), "RuntimeError: view size is not compatible"),
+        (lambda x: torch.cat(x.unbind(1), dim=1), "H and T were made one axis"),
+        (lambda x: x.transpose(1, 2).reshape(x.shape[0], -1), "all but the batch"),
+        (lambda x: torch.cat([head for head in x], dim=-1), "only the batch was laid side by side"),  # noqa: C416
+        (lambda x: torch.tensor(x.tolist()).transpose(1, 2).flatten(2), "no gradient comes through"),
     ],
     "multi_head": [
         (
@@ -252,7 +328,19 @@ WRONG = {
             "looked at one another",
         ),
         (fused_by_head, "read head by head"),
-        (lambda x, w, p, n: all_heads(x, w, p, n) + x, "so"),
+        (lambda x, w, p, n: all_heads(x, w, p, n) + x, "x was added to the result"),
+        (
+            lambda x, w, p, n: all_heads(x, w.unflatten(0, (3, -1)).mT.flatten(0, 1), p, n),
+            "the three matrices in w_qkv",
+        ),
+        (lambda x, w, p, n: all_heads(x, w.unflatten(0, (3, -1)).mT.flatten(0, 1), p.T, n), "neither w_qkv's three"),
+        (lambda x, w, p, n: all_heads(x, w.view(w.shape[1], -1).T, p, n), "reshaped to (C, 3C)"),
+        (
+            lambda x, w, p, n: all_heads(x, torch.cat([w[: -len(p)], torch.eye(len(p))]), p, n),
+            "the values are x itself",
+        ),
+        (lambda x, w, p, n: all_heads(x, w, p, len(p) // n), "as many heads as a head is wide"),
+        (lambda x, w, p, n: all_heads(x, w, p, n, weights=lambda q, k: attend(k, q)), "a row is the token that looks"),
         (lambda x, w, p, n: all_heads(x, w.T, p, n), "RuntimeError"),
         (pieces_taken_as(1, 0, 2), "query and key have changed places"),
         (pieces_taken_as(0, 2, 1), "key and value have changed places"),

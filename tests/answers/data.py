@@ -101,17 +101,39 @@ def windows_by_counting(step, rank, world_size, rows, windows):
     return taken
 
 
+def numbers_of_large_ids(ids, eot):
+    return (torch.tensor(ids).eq(eot).cumsum(0) - torch.tensor(ids).eq(eot).long()).tolist()
+
+
+def split_into_tuples(documents, numbers, share):
+    first = {}
+    for ids, number in zip(documents, numbers, strict=True):
+        first.setdefault(tuple(ids), number)
+    return [ids for ids in first if first[ids] >= share], [ids for ids in first if first[ids] < share]
+
+
+def windows_by_wrapping(step, rank, world_size, rows, windows):
+    out = []
+    for i in range(rows // world_size):
+        epoch, place = 0, step * rows + rank * rows // world_size + i
+        while place >= windows:
+            epoch, place = epoch + 1, place - windows
+        out.append((epoch, place))
+    return out
+
+
 RIGHT = {
     "join_documents": [join_by_loops, lambda documents, eot: sum([ids + [eot] for ids in documents], [])],  # noqa: RUF005, RUF017
     "document_numbers": [
         numbers_by_counting,
         numbers_by_a_counter,
+        numbers_of_large_ids,
         lambda ids, eot: torch.tensor([0, *(i == eot for i in ids[:-1])]).cumsum(0).tolist(),
     ],
     "get_batch": [batch_by_stack, batch_by_index, batch_by_lists],
     "leaked_share": [leak_by_sets, leak_by_loops, leak_as_text],
-    "split_documents": [split_in_one_pass, split_by_dict],
-    "rank_windows": [windows_by_slices, windows_by_counting],
+    "split_documents": [split_in_one_pass, split_by_dict, split_into_tuples],
+    "rank_windows": [windows_by_slices, windows_by_counting, windows_by_wrapping],
 }
 
 
@@ -126,6 +148,56 @@ def join_between(documents, eot):
     for ids in documents[1:]:
         row += [eot, *ids]
     return row
+
+
+def join_all_at_once(documents, eot):
+    row = []
+    for ids in documents:
+        row += ids
+    row.append(eot)
+    return row
+
+
+def join_whole(documents, eot):
+    row = []
+    for ids in documents:
+        row.append(ids)
+        row.append(eot)
+    return row
+
+
+def join_the_first(documents, eot):
+    row = []
+    for ids in documents:
+        row += ids
+        row.append(eot)
+        return row
+
+
+def numbers_of_the_closed(ids, eot):
+    out, begin, number = [], 0, 0
+    for place, i in enumerate(ids):
+        if i == eot:
+            out += [number] * (place + 1 - begin)
+            begin, number = place + 1, number + 1
+    return out
+
+
+def numbers_by_identity(ids, eot):
+    number, out = 0, []
+    for i in ids:
+        out.append(number)
+        if i is eot:
+            number += 1
+    return out
+
+
+def numbers_without_ends(ids, eot):
+    number, out = 0, []
+    for i in ids:
+        out.append(-1 if i == eot else number)
+        number += int(i == eot)
+    return out
 
 
 def numbers_going_up(ids, eot, number=0, before=False, ends=True):
@@ -165,6 +237,38 @@ def batch(ids, starts, T, ahead=1, more=0, kind=np.int64):
     return torch.stack(x), torch.stack(y)
 
 
+def cut(ids, starts, length, kind=np.int64):
+    return torch.from_numpy(np.stack([ids[s : s + length] for s in starts]).astype(kind)).long()
+
+
+def batch_of_too_few(ids, starts, T):
+    return cut(ids, starts, T)[:, :-1], cut(ids, starts, T)[:, 1:]
+
+
+def batch_along_the_batch(ids, starts, T):
+    return cut(ids, starts, T + 1)[:-1], cut(ids, starts, T + 1)[1:]
+
+
+def batch_rolled(ids, starts, T):
+    x = cut(ids, starts, T)
+    return x, torch.roll(x, shifts=-1, dims=1)
+
+
+def batch_in_int16(ids, starts, T):
+    block = cut(ids, starts, T + 1, np.int16)
+    return block[:, :-1], block[:, 1:]
+
+
+def batch_side_by_side(ids, starts, T):
+    rows = torch.from_numpy(np.stack([ids[s : s + T + 1] for s in starts], axis=1).astype(np.int64))
+    return rows[:-1], rows[1:]
+
+
+def batch_end_to_end(ids, starts, T):
+    x = torch.cat([torch.from_numpy(ids[s : s + T].astype(np.int64)) for s in starts])
+    return x, torch.cat([torch.from_numpy(ids[s + 1 : s + T + 1].astype(np.int64)) for s in starts])
+
+
 def grams(ids, n, stride=1, end=1):
     """Runs of n ids, with something to get wrong."""
     return [tuple(ids[i : i + n]) for i in range(0, len(ids) - n + end, stride)]
@@ -178,6 +282,14 @@ def leak_by_text(train, held_out, n):
     text = " ".join(str(i) for i in train)
     pieces = [" ".join(str(i) for i in run) for run in grams(held_out, n)]
     return np.mean([piece in text for piece in pieces])
+
+
+def leak_of_pairs(train, held_out, n):
+    found = 0
+    for i in range(len(held_out) - n + 1):
+        for j in range(len(train) - n + 1):
+            found += held_out[i : i + n] == train[j : j + n]
+    return found / (len(held_out) - n + 1)
 
 
 def unique(documents):
@@ -233,6 +345,68 @@ def split_too_even(documents, numbers, share):
     return [documents[i] for i in kept if numbers[i] > share], [documents[i] for i in kept if numbers[i] <= share]
 
 
+def split_by_keys(documents, numbers, share, key=tuple):
+    seen, train, held_out = [], [], []
+    for ids, number in zip(documents, numbers, strict=True):
+        if key(ids) in seen:
+            continue
+        seen.append(key(ids))
+        (held_out if number < share else train).append(ids)
+    return train, held_out
+
+
+def split_overwriting(documents, numbers, share):
+    number_of = {tuple(ids): number for ids, number in zip(documents, numbers, strict=True)}
+    train = [list(ids) for ids, number in number_of.items() if number >= share]
+    return train, [list(ids) for ids, number in number_of.items() if number < share]
+
+
+def split_breaking(documents, numbers, share):
+    train, held_out, seen = [], [], set()
+    for ids, number in zip(documents, numbers, strict=True):
+        if tuple(ids) in seen:
+            break
+        seen.add(tuple(ids))
+        if number < share:
+            held_out.append(ids)
+        else:
+            train.append(ids)
+    return train, held_out
+
+
+def split_reading_copies(documents, numbers, share):
+    train, held_out = [], []
+    for i, ids in enumerate(documents):
+        (held_out if ids not in documents[:i] and numbers[i] < share else train).append(ids)
+    return train, held_out
+
+
+def split_through_a_set(documents, numbers, share):
+    kept = list({tuple(ids) for ids in documents})
+    train = [list(ids) for ids, number in zip(kept, numbers, strict=False) if number >= share]
+    return train, [list(ids) for ids, number in zip(kept, numbers, strict=False) if number < share]
+
+
+def of_the_part(step, rank, world, rows, windows, place):
+    """(epoch, place) by way of the part's first window, with something to get wrong."""
+    epoch, first = divmod(step * rows + rank * (rows // world), windows)
+    return [(epoch, place(first + i, windows)) for i in range(rows // world)]
+
+
+def wrapping(number, windows):
+    epoch = 0
+    while number > windows:
+        number -= windows
+        epoch += 1
+    return epoch, number
+
+
+def in_shards(step, rank, world, rows, windows):
+    each = windows // world
+    mine = range(step * (rows // world), (step + 1) * (rows // world))
+    return [(i // each, rank * each + i % each) for i in mine]
+
+
 def pairs(numbers, windows):
     return [(i // windows, i % windows) for i in numbers]
 
@@ -254,6 +428,10 @@ WRONG = {
         (join_in_place, "changed in place"),
         (lambda documents, eot: torch.tensor([i for ids in documents for i in [*ids, eot]]), "a Tensor came back"),
         (lambda documents, eot: documents[0] + eot, "TypeError"),
+        (join_all_at_once, "one end for all"),
+        (join_whole, "went in whole, as lists"),
+        (join_the_first, "the return stands inside the loop"),
+        (lambda documents, eot: [i for ids in documents for i in [*ids, 9]], "always 9, as in the example"),
     ],
     "document_numbers": [
         (lambda ids, eot: numbers_going_up(ids, eot, before=True), "counted with the next document"),
@@ -264,6 +442,10 @@ WRONG = {
         (lambda ids, eot: torch.tensor(numbers_going_up(ids, eot)), "a Tensor came back"),
         (lambda ids, eot: ids.count(eot), "a int came back"),
         (lambda ids, eot: [ids.index(eot) for _ in ids], "so"),
+        (numbers_without_ends, "have the number -1"),
+        (lambda ids, eot: [ids[: ids.index(i)].count(eot) for i in ids], "index finds the first"),
+        (numbers_of_the_closed, "the ids behind the last end-of-text token are missing"),
+        (numbers_by_identity, "compare with =="),
     ],
     "get_batch": [
         (lambda ids, starts, T: batch(ids, starts, T, ahead=0), "y is x"),
@@ -278,6 +460,16 @@ WRONG = {
         (lambda ids, starts, T: torch.stack(batch(ids, starts, T)), "a Tensor came back, not a tuple"),
         (lambda ids, starts, T: batch(ids, starts, T)[0], "a Tensor came back, not a tuple"),
         (lambda ids, starts, T: (ids[starts : starts + T], ids[starts + 1 : starts + T + 1]), "TypeError"),
+        (batch_of_too_few, "cut T + 1 ids for each window"),
+        (batch_along_the_batch, "the cut goes along the batch"),
+        (batch_rolled, "as roll puts it there"),
+        (batch_in_int16, "int16 doesn't reach so far"),
+        (batch_side_by_side, "side by side, (T, B)"),
+        (batch_end_to_end, "laid end to end in one row"),
+        (
+            lambda ids, starts, T: tuple(part.numpy() for part in batch(ids, starts, T)),
+            "a ndarray came back at place 0",
+        ),
     ],
     "leaked_share": [
         (lambda t, h, n: leak(set(grams(h, n)), grams(t, n)), "each run was counted once"),
@@ -290,9 +482,18 @@ WRONG = {
         (lambda t, h, n: np.mean([all(i in t for i in run) for run in grams(h, n)]), "its ids stand in train apart"),
         (leak_by_text, "ids were compared as text"),
         (lambda t, h, n: sum(run in grams(t, n) for run in grams(h, n)), "this is a number of runs"),
-        (lambda t, h, n: 100 * leak(grams(h, n), grams(t, n)), "the number is another"),
+        (lambda t, h, n: 100 * leak(grams(h, n), grams(t, n)), "this is a percentage"),
         (lambda t, h, n: [run in grams(t, n) for run in grams(h, n)], "a list came back, not a number"),
         (lambda t, h, n: leak(grams(h, n), {h[i : i + n] for i in range(len(t))}), "unhashable"),
+        (lambda t, h, n: leak(grams(h, n, end=0), grams(t, n, end=0)), "the last run of both is missing"),
+        (lambda t, h, n: leak(grams(h, n), grams(t, n, end=0)), "train's last run is missing"),
+        (lambda t, h, n: leak(grams(h, n, end=n), grams(t, n, end=n)), "pieces shorter than n at the end"),
+        (lambda t, h, n: leak(grams(h, n, n), grams(t, n, n)), "both were cut into pieces"),
+        (lambda t, h, n: leak(grams(h, n), grams(t, n), len(grams(t, n))), "divided by the runs of train"),
+        (lambda t, h, n: leak(grams(h, n), grams(t, n), len(set(grams(t, n)))), "the different runs of train"),
+        (leak_of_pairs, "once for each place where it stands in train"),
+        (lambda t, h, n: sum(run in grams(t, n) for run in grams(h, n)) // len(grams(h, n)), "// leaves whole numbers"),
+        (lambda t, h, n: leak([sorted(r) for r in grams(h, n)], [sorted(r) for r in grams(t, n)]), "in any order"),
     ],
     "split_documents": [
         (deal, "copies are still in it"),
@@ -308,6 +509,12 @@ WRONG = {
         (lambda d, numbers, share: [ids for ids, n in zip(d, numbers, strict=True) if n >= share], "so"),
         (lambda d, numbers, share: deal(set(d), numbers, share), "unhashable"),
         (lambda d, numbers, share: split_in_one_pass(d, sorted(numbers), share), "so"),
+        (lambda *case: split_by_keys(*case, key=lambda ids: "".join(str(i) for i in ids)), "joined to a text"),
+        (lambda *case: split_by_keys(*case, key=set), "in any number and order"),
+        (split_overwriting, "a dictionary overwrites"),
+        (split_breaking, "break ends the loop"),
+        (split_reading_copies, "copies were put with what is trained on"),
+        (split_through_a_set, "a set has mixed up the documents"),
     ],
     "rank_windows": [
         (lambda s, r, w, rows, W: pairs(range(s * rows, s * rows + rows), W), "the rows of all processes"),
@@ -324,5 +531,28 @@ WRONG = {
         (lambda *case: [(place, epoch) for epoch, place in windows_by_slices(*case)], "(place, epoch)"),
         (lambda *case: [place for _, place in windows_by_slices(*case)], "a int came back at place 0, not a tuple"),
         (lambda s, r, w, rows, W: pairs([s * rows + r + i for i in range(rows // w)], W), "so"),
+        (lambda *case: of_the_part(*case, lambda i, windows: i % windows), "the epoch of this rank's first window"),
+        (lambda *case: of_the_part(*case, lambda i, windows: i), "runs on over the end of its epoch"),
+        (lambda *case: [(0, place) for _, place in windows_by_slices(*case)], "the epoch is always 0"),
+        (
+            lambda s, r, w, rows, W: [
+                (0, i) if i < W else (1, i - W)
+                for i in range(s * rows + r * (rows // w), s * rows + (r + 1) * (rows // w))
+            ],
+            "the epoch is 0 or 1",
+        ),
+        (
+            lambda s, r, w, rows, W: [wrapping(s * rows + r * (rows // w) + i, W) for i in range(rows // w)],
+            "so wrap at >=",
+        ),
+        (lambda s, r, w, rows, W: [s * rows + r * (rows // w) + i for i in range(rows // w)], "count on and on"),
+        (lambda s, r, w, rows, W: pairs([s * rows + r * rows + i for i in range(rows // w)], W), "a step further on"),
+        (lambda s, *case: windows_by_slices(s - 1, *case), "it is number 0"),
+        (in_shards, "a part of the epoch for itself"),
+        (
+            lambda s, r, w, rows, W: [divmod(s * rows + r * rows / w + i, W) for i in range(int(rows / w))],
+            "not a whole number",
+        ),
+        (lambda s, r, w, rows, W: pairs([s * rows + r * (rows / w) + i for i in range(rows / w)], W), "'float' object"),
     ],
 }

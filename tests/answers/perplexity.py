@@ -22,6 +22,11 @@ def logs_with_max(logits):
     return (logits - biggest) - torch.einsum("...v->...", torch.exp(logits - biggest)).log().unsqueeze(-1)
 
 
+def logs_by_detached_maximum(logits):
+    shifted = logits - logits.max(dim=-1, keepdim=True)[0].detach()
+    return shifted - shifted.exp().sum(dim=logits.dim() - 1).log()[..., None]
+
+
 def loss_by_gather(logits, targets):
     return logs_by_logsumexp(logits).gather(1, targets.unsqueeze(1)).mean().neg()
 
@@ -34,6 +39,10 @@ def loss_by_onehot(logits, targets):
 def loss_by_loop(logits, targets):
     nll = [torch.logsumexp(row, 0) - row[target] for row, target in zip(logits, targets, strict=True)]
     return sum(nll) / len(nll)
+
+
+def loss_by_diagonal(logits, targets):
+    return -logs_with_max(logits)[:, targets].trace() / targets.numel()
 
 
 def perplexity_by_sums(losses, sizes):
@@ -93,8 +102,8 @@ def may_compare_by_differences(first, second):
 
 
 RIGHT = {
-    "log_softmax": [logs_by_logsumexp, logs_row_by_row, logs_with_max],
-    "cross_entropy": [loss_by_gather, loss_by_onehot, loss_by_loop],
+    "log_softmax": [logs_by_logsumexp, logs_row_by_row, logs_with_max, logs_by_detached_maximum],
+    "cross_entropy": [loss_by_gather, loss_by_onehot, loss_by_loop, loss_by_diagonal],
     "token_perplexity": [perplexity_by_sums, perplexity_by_shares, perplexity_by_product],
     "bits_per_byte": [bits_by_log2, bits_by_counting],
     "score": [score_by_steps, score_by_tensors],
@@ -159,6 +168,48 @@ def logs_with_little_added(logits):
     return torch.log(probabilities(logits) + 1e-9)
 
 
+def logs_losing_one_axis(logits, of_the_maximum):
+    shifted = logits - logits.amax(-1, keepdim=not of_the_maximum)
+    return shifted - shifted.exp().sum(-1, keepdim=of_the_maximum).log()
+
+
+def logs_of_one_quotient(logits):
+    powers = torch.exp(logits - logits.max())
+    return torch.log(powers / powers.sum(-1, keepdim=True))
+
+
+def logs_of_one_sum(logits):
+    shifted = logits - logits.amax(-1, keepdim=True)
+    return shifted - torch.log(torch.sum(torch.exp(shifted)))
+
+
+def logs_of_all_together(logits):
+    return logits - logits.logsumexp(tuple(range(logits.dim())))
+
+
+def logs_shifted_within(logits):
+    biggest = logits.amax(-1, keepdim=True)
+    return logits - torch.log(torch.exp(logits - biggest).sum(-1, keepdim=True))
+
+
+def logs_shifted_twice(logits):
+    return logits - logits.amax(-1, keepdim=True) - logits.logsumexp(-1, keepdim=True)
+
+
+def logs_without_log(logits):
+    shifted = logits - logits.amax(-1, keepdim=True)
+    return shifted - shifted.exp().sum(-1, keepdim=True)
+
+
+def logs_of_two_axes(logits):
+    return torch.stack([row - row.flatten().logsumexp(0) for row in logits])
+
+
+def logs_by_absolute_size(logits):
+    shifted = logits - logits.abs().amax(-1, keepdim=True)
+    return shifted - shifted.exp().sum(-1, keepdim=True).log()
+
+
 def shifted_only(logits):
     return logits - logits.max(dim=-1, keepdim=True).values
 
@@ -189,6 +240,23 @@ def loss_shifted(logits, targets):
     return loss_by_gather(logits[:-1], targets[1:])
 
 
+def loss_of_rows(logits, targets):
+    return -logs_by_logsumexp(logits)[targets].mean()
+
+
+def batches_cut_short(losses, sizes):
+    nats, n = (losses * sizes)[:-1].sum(), sizes[:-1].sum()
+    return math.exp(nats / n)
+
+
+def batches_returned_early(losses, sizes):
+    nats = n = 0
+    for loss, size in zip(losses, sizes, strict=True):
+        nats += loss * size
+        n += size
+        return math.exp(nats / n)
+
+
 def batches_running(losses, sizes):
     mean = losses[0]
     for loss in losses[1:]:
@@ -216,10 +284,30 @@ def scored(logits, targets, text, loss=None, perplexity=None, bits=None):
     }
 
 
-def score_overflowing(logits, targets, text):
-    loss = -logs_naive(logits)[torch.arange(len(targets)), targets].mean()
+def score_overflowing(logits, targets, text, logs=logs_naive):
+    loss = -logs(logits)[torch.arange(len(targets)), targets].mean()
     bits = loss * len(targets) / math.log(2) / len(text.encode())
     return {"loss": loss.item(), "token_perplexity": loss.exp().item(), "bits_per_byte": bits.item()}
+
+
+def without_parentheses(a, b):
+    same = a["text"] == b["text"] and a["context_bytes"] == b["context_bytes"] and a["measure"] == b["measure"]
+    return same and a["measure"] != "token_perplexity" or a["tokens"] == b["tokens"]  # noqa: RUF021
+
+
+def by_identity(a, b):
+    same = all(a[key] is b[key] for key in ("measure", "text", "context_bytes"))
+    return same and (a["measure"] != "token_perplexity" or a["tokens"] is b["tokens"])
+
+
+def context_of_tokens(a, b):
+    if a["measure"] != b["measure"] or a["text"] != b["text"]:
+        return False
+    return a["measure"] != "token_perplexity" or (a["tokens"], a["context_bytes"]) == (b["tokens"], b["context_bytes"])
+
+
+def known_values(a, b):
+    return may_compare_by_cases(a, b) and (a["measure"] != "token_perplexity" or a["tokens"] == "GPT-2")
 
 
 LN2 = math.log(2)
@@ -238,7 +326,17 @@ WRONG = {
         (logs_added, "the logarithm of the sum was added"),
         (lambda z: logs_by_logsumexp(z) * math.log2(math.e), "to the base 2"),
         (logs_in_place, "changed in place"),
-        (logs_with_little_added, "so"),
+        (logs_with_little_added, "something small was added"),
+        (lambda z: logs_losing_one_axis(z, True), "the maximum lost its axis"),
+        (lambda z: logs_losing_one_axis(z, False), "the sum lost its axis"),
+        (logs_of_one_quotient, "0 / 0 no number"),
+        (logs_of_one_sum, "the sum runs over all rows"),
+        (logs_of_all_together, "the maximum and the sum run over all rows"),
+        (logs_shifted_within, "within the sum the largest"),
+        (logs_shifted_twice, "taken away twice"),
+        (logs_without_log, "not its logarithm"),
+        (logs_of_two_axes, "right with two axes only"),
+        (logs_by_absolute_size, "no numbers (nan or inf)"),
         (lambda z: logs_by_logsumexp(z.double()), "float64"),
         (lambda z: torch.tensor(logs_by_logsumexp(z).tolist()), "no gradient comes through"),
     ],
@@ -257,8 +355,13 @@ WRONG = {
         (lambda z, y: torch.exp(-chosen(z, y).mean()), "this is the perplexity"),
         (lambda z, y: (-chosen(z, y).mean()).item(), "a float came back, not a tensor"),
         (lambda z, y: -chosen(z, y).mean().detach(), "no gradient comes through"),
-        (loss_shifted, "so"),
-        (lambda z, y: -logs_naive(z)[torch.arange(len(y)), y].mean(), "no numbers (nan or inf)"),
+        (loss_shifted, "moved by a place"),
+        (lambda z, y: -logs_naive(z)[torch.arange(len(y)), y].mean(), "too large for a computer: take ln p"),
+        (lambda z, y: -logs_unshifted(z)[torch.arange(len(y)), y].mean(), "also within a sum"),
+        (loss_of_rows, "the targets picked rows"),
+        (lambda z, y: -logs_by_logsumexp(z).mean(), "over the whole table"),
+        (lambda z, y: -chosen(z, y).sum() / z.shape[1], "divided by V"),
+        (lambda z, y: -chosen(probabilities(z), y).mean(), "a softmax before log_softmax"),
     ],
     "token_perplexity": [
         (lambda losses, sizes: math.exp(sum(losses) / len(losses)), "the batches' means were averaged"),
@@ -275,6 +378,11 @@ WRONG = {
         (lambda losses, sizes: math.exp(-(losses @ sizes.float()) / sizes.sum()), "surprises are already -ln p"),
         (lambda losses, sizes: math.exp(losses @ sizes / sizes.sum()), "RuntimeError"),
         (lambda losses, sizes: losses.exp(), "not a number"),
+        (batches_cut_short, "where there is one only"),
+        (batches_returned_early, "a return within the loop"),
+        (lambda losses, sizes: math.exp(sum(losses)), "the means were added up"),
+        (lambda losses, sizes: math.exp((losses / sizes).sum()), "divided by the sizes"),
+        (lambda losses, sizes: round(perplexity_by_sums(losses, sizes), 2), "it was rounded"),
     ],
     "bits_per_byte": [
         (lambda nats, text: nats / (len(text) * LN2), "divided by characters"),
@@ -284,10 +392,14 @@ WRONG = {
         (lambda nats, text: nats / LN2, "the bits of the whole text"),
         (lambda nats, text: math.exp(nats / len(text.encode())), "2 was raised to the bits"),
         (lambda nats, text: nats / LN2 / len(text.strip().encode()), "white space at the ends"),
-        (lambda nats, text: nats / LN2 / (8 * len(text.encode())), "divided by the bits of the text"),
+        (lambda nats, text: nats / LN2 / (8 * len(text.encode())), "this is an eighth of it"),
+        (lambda nats, text: nats / math.log(256) / len(text.encode()), "by ln 256 for ln 2"),
         (lambda nats, text: len(text.encode()) * LN2 / nats, "upside down"),
         (lambda nats, text: nats / len(text.encode("ascii")) / LN2, "UnicodeEncodeError"),
-        (lambda nats, text: math.log2(nats) / len(text.encode()), "so"),
+        (lambda nats, text: math.log2(nats) / len(text.encode()), "the logarithm of the nats"),
+        (lambda nats, text: nats / LN2 * len(text.encode()), "multiplied by the bytes"),
+        (lambda nats, text: nats / (0.693 * len(text.encode())), "rounded to 0.693"),
+        (lambda nats, text: round(nats / LN2 / len(text.encode()), 2), "it was rounded"),
     ],
     "score": [
         (lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.sum() / LN2 / len(s)), "divided by characters"),
@@ -304,7 +416,22 @@ WRONG = {
         ),
         (lambda z, y, s: tuple(scored(z, y, s).values()), "a tuple came back, not a dict"),
         (lambda z, y, s: {"perplexity" if "p" in k[:7] else k: v for k, v in scored(z, y, s).items()}, "the keys"),
-        (score_overflowing, "e to a large logit is too large"),
+        (score_overflowing, "too large for a computer: score with"),
+        (lambda z, y, s: score_overflowing(z, y, s, logs_unshifted), "also within a sum"),
+        (
+            lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.mean() * len(s) / LN2 / len(s.encode())),
+            "multiplied by the length of the text",
+        ),
+        (lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.sum() * LN2 / len(s.encode())), "multiplied by ln 2"),
+        (lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.sum() / LN2), "the bits of the whole text"),
+        (
+            lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.mean().exp() / LN2 / len(s.encode())),
+            "made of the perplexity",
+        ),
+        (lambda z, y, s: scored(z, y, s, perplexity=torch.mean), "the exponential is missing"),
+        (lambda z, y, s: scored(z, y, s, perplexity=lambda nll: nll.sum().exp()), "the surprise of the whole text"),
+        (lambda z, y, s: scored(z, y, s, torch.sum), "only the loss is wrong"),
+        (lambda z, y, s: {k: round(v, 2) for k, v in scored(z, y, s).items()}, "the numbers were rounded"),
         (lambda z, y, s: scored(z, y, s, bits=lambda nll: nll.sum() / LN2 / len(set(s))), "so"),
     ],
     "may_compare": [
@@ -334,5 +461,12 @@ WRONG = {
         (lambda a, b: [may_compare_by_cases(a, b)], "so"),
         (lambda a, b: a.measure == b.measure, "AttributeError"),
         (lambda a, b: not may_compare_by_differences(a, b), "True where it should be False"),
+        (by_identity, "it is never True"),
+        (lambda a, b: a["measure"] == a["measure"], "it is always True"),
+        (without_parentheses, "`and` goes before `or`"),
+        (context_of_tokens, "for token perplexities only"),
+        (lambda a, b: may_compare_by_cases(a, {**b, "measure": a["measure"]}), "the second measure"),
+        (known_values, "so"),
+        (lambda a, b: may_compare_by_cases(a, b) and a["context_bytes"] == 512, "so"),
     ],
 }

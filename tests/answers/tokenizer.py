@@ -61,6 +61,23 @@ def as_bytes(text):
     return [bytes([b]) for b in text.encode("utf-8")]
 
 
+def merge_by_generator(tokens, pair):
+    def joined():
+        held = None
+        for token in tokens:
+            if held is not None and (held, token) == pair:
+                yield held + token
+                held = None
+            else:
+                if held is not None:
+                    yield held
+                held = token
+        if held is not None:
+            yield held
+
+    return list(joined())
+
+
 def learn_by_most_common(text, n):
     tokens, merges = as_bytes(text), []
     for _ in range(n):
@@ -110,6 +127,15 @@ def encode_one_place_at_a_time(text, merges):
         tokens = [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
 
 
+def encode_from_the_start_again(text, merges):
+    tokens, i = as_bytes(text), 0
+    while i < len(merges):
+        after = merge_by_stack(tokens, merges[i])
+        i = i + 1 if after == tokens else 0
+        tokens = after
+    return tokens
+
+
 def decode_by_adding(tokens):
     data = b""
     for token in tokens:
@@ -123,9 +149,9 @@ def decode_by_numbers(tokens):
 
 RIGHT = {
     "count_pairs": [pairs_by_index, pairs_by_zip, lambda tokens: Counter(pairwise(tokens))],
-    "merge_pair": [merge_by_stack, merge_by_flag, merge_by_deletion],
+    "merge_pair": [merge_by_stack, merge_by_flag, merge_by_deletion, merge_by_generator],
     "learn": [learn_by_most_common, learn_by_scanning],
-    "encode": [encode_in_order, encode_one_place_at_a_time],
+    "encode": [encode_in_order, encode_one_place_at_a_time, encode_from_the_start_again],
     "decode": [decode_by_adding, decode_by_numbers],
 }
 
@@ -180,6 +206,23 @@ def pairs_as_lists(tokens):
     counts = {}
     for pair in pairwise(tokens):
         counts[list(pair)] = 1
+    return counts
+
+
+def pairs_from_nought(tokens):
+    counts = {}
+    for pair in pairwise(tokens):
+        if pair in counts:
+            counts[pair] += 1
+        else:
+            counts[pair] = 0
+    return counts
+
+
+def pairs_back_to_front(tokens):
+    counts = Counter()
+    for i in range(1, len(tokens)):
+        counts[tokens[i], tokens[i - 1]] += 1
     return counts
 
 
@@ -265,6 +308,82 @@ def merge_in_place(tokens, pair):
             del tokens[i + 1]
         i += 1
     return tokens
+
+
+def merge_and_the_last(tokens, pair):
+    out, i = [], 0
+    while i < len(tokens) - 1:
+        if (tokens[i], tokens[i + 1]) == pair:
+            out.append(tokens[i] + tokens[i + 1])
+            i += 2
+        else:
+            out.append(tokens[i])
+            i += 1
+    out.append(tokens[-1])
+    return out
+
+
+def merge_two_from_the_end(tokens, pair):
+    out, i = [], 0
+    while i < len(tokens):
+        if i < len(tokens) - 2 and (tokens[i], tokens[i + 1]) == pair:
+            out.append(tokens[i] + tokens[i + 1])
+            i += 2
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
+
+
+def merge_and_one_more(tokens, pair):
+    out, i = [], 0
+    while i < len(tokens):
+        if tuple(tokens[i : i + 2]) == pair:
+            out.append(pair[0] + pair[1])
+            i += 2
+        else:
+            out.append(tokens[i])
+        i += 1
+    return out
+
+
+def merge_slices(tokens, pair):
+    out, i = [], 0
+    while i < len(tokens):
+        if tokens[i : i + 2] == pair:
+            out.append(pair[0] + pair[1])
+            i += 2
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
+
+
+def merge_without_else(tokens, pair):
+    out, i = [], 0
+    while i < len(tokens):
+        if tuple(tokens[i : i + 2]) == pair:
+            out.append(pair[0] + pair[1])
+            i += 2
+            continue
+        i += 1
+    return out
+
+
+def merge_by_bars(tokens, pair):
+    if not tokens:
+        return []
+    return b"|".join(tokens).replace(b"|".join(pair), b"".join(pair)).split(b"|")
+
+
+def merge_at_the_edges(tokens, pair):
+    out = []
+    for token in tokens:
+        if out and out[-1].endswith(pair[0]) and token == pair[1]:
+            out[-1] += token
+        else:
+            out.append(token)
+    return out
 
 
 def merge_bytes(tokens, pair):
@@ -364,6 +483,54 @@ def learn_a_vocabulary(text, n):
     return merges
 
 
+def learn_all_but_one(text, n):
+    return learn_as(text, n - 1) if n else []
+
+
+def learn_with_its_count(text, n):
+    tokens, merges = as_bytes(text), []
+    for _ in range(n):
+        if not tokens:
+            break
+        best = Counter(pairwise(tokens)).most_common(1)[0]
+        merges.append(best)
+        tokens = merge_by_flag(tokens, best)
+    return merges
+
+
+def learn_ids(text, n):
+    ids, merges = list(text.encode()), []
+    while len(merges) < n and len(ids) > 1:
+        best = Counter(pairwise(ids)).most_common(1)[0][0]
+        merges.append(best)
+        out = []
+        for number in ids:
+            if out and (out[-1], number) == best:
+                out[-1] = 255 + len(merges)
+            else:
+                out.append(number)
+        ids = out
+    return merges
+
+
+def learn_tokens(text, n):
+    tokens = as_bytes(text)
+    for _ in range(n):
+        counts = pairs_by_index(tokens)
+        if counts:
+            tokens = merge_by_flag(tokens, max(counts, key=counts.get))
+    return tokens
+
+
+def learn_gpt2_words(text, n):
+    words = [as_bytes(word) for word in re.findall(r" ?\S+|\s+(?=\s)|\s+", text)]
+    merges = []
+    while len(merges) < n and (counts := Counter(pair for word in words for pair in pairwise(word))):
+        merges.append(counts.most_common(1)[0][0])
+        words = [merge_by_stack(word, merges[-1]) for word in words]
+    return merges
+
+
 def learn_strings(text, n):
     tokens, merges = list(text), []
     while len(merges) < n and len(tokens) > 1:
@@ -422,11 +589,95 @@ def encode_words(text, merges):
     return tokens
 
 
+def encode_leftmost_place(text, merges):
+    tokens = as_bytes(text)
+    i = 0
+    while i < len(tokens) - 1:
+        if (tokens[i], tokens[i + 1]) in merges:
+            tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+            i = 0
+        else:
+            i += 1
+    return tokens
+
+
+def encode_in_one_walk(text, merges):
+    data, tokens = as_bytes(text), []
+    while data:
+        if tuple(data[:2]) in merges:
+            tokens.append(data.pop(0) + data.pop(0))
+        else:
+            tokens.append(data.pop(0))
+    return tokens
+
+
+def encode_until_one_is_missing(text, merges):
+    tokens = as_bytes(text)
+    for pair in merges:
+        if pair not in pairs_by_index(tokens):
+            return tokens
+        tokens = merge_by_stack(tokens, pair)
+    return tokens
+
+
+def encode_by_truth(text, merges):
+    tokens, ranks = as_bytes(text), {pair: i for i, pair in enumerate(merges)}
+    while known := [pair for pair in pairwise(tokens) if ranks.get(pair)]:
+        tokens = merge_by_stack(tokens, min(known, key=ranks.get))
+    return tokens
+
+
+def encode_what_was_there(text, merges):
+    tokens = as_bytes(text)
+    there = set(pairwise(tokens))
+    for pair in merges:
+        if pair in there:
+            tokens = merge_by_stack(tokens, pair)
+    return tokens
+
+
+SEEN = {}
+
+
+def encode_once_a_text(text, merges):
+    if text not in SEEN:
+        SEEN[text] = encode_in_order(text, merges)
+    return SEEN[text]
+
+
 def encode_using_up(text, merges):
     tokens = as_bytes(text)
     while merges:
         tokens = merge_by_flag(tokens, merges.pop(0))
     return tokens
+
+
+def decode_or_each(tokens):
+    try:
+        return b"".join(tokens).decode()
+    except UnicodeDecodeError:
+        return "".join(token.decode(errors="replace") for token in tokens)
+
+
+def decode_or_nothing(tokens):
+    try:
+        return b"".join(tokens).decode()
+    except UnicodeDecodeError:
+        return "�"
+
+
+def decode_each_or_nothing(tokens):
+    out = ""
+    for token in tokens:
+        try:
+            out += token.decode()
+        except UnicodeDecodeError:
+            out += "�"
+    return out
+
+
+def zero_bytes(text):
+    return [bytes(number) for number in text.encode()]
 
 
 WRONG = {
@@ -441,6 +692,9 @@ WRONG = {
         (pairs_too_far, "IndexError"),
         (pairs_as_lists, "TypeError"),
         (pairs_remembered, "so"),
+        (pairs_from_nought, "one too small"),
+        (pairs_back_to_front, "left and right have changed places"),
+        (lambda tokens: Counter(pairwise(b"".join(tokens))), "pairs of numbers"),
         (lambda tokens: list(pairs_by_index(tokens).items()), "a list came back, not a dict"),
         (lambda tokens: pairs_by_index([t.decode(errors="replace") for t in tokens]), "the keys are others"),
     ],
@@ -457,6 +711,15 @@ WRONG = {
         (lambda t, p: merge_if(t, lambda a, b: (a, b) == p, []), "taken out and nothing put in"),
         (merge_in_place, "changed in place"),
         (merge_bytes, "so"),
+        (merge_slices, "a list compared with a tuple"),
+        (merge_and_the_last, "once too often"),
+        (merge_two_from_the_end, "a pair at the very end"),
+        (merge_and_one_more, "not three"),
+        (merge_without_else, "only what was joined"),
+        (lambda t, p: merge_if(t, lambda a, b: a in p and b in p, [p[0] + p[1]]), "not in its order"),
+        (lambda t, p: merge_if(t, lambda a, b: a is p[0] and b is p[1], [p[0] + p[1]]), "by `is`"),
+        (merge_by_bars, "so"),
+        (merge_at_the_edges, "so"),
     ],
     "learn": [
         (learn_counting_once, "counted once and for all"),
@@ -477,6 +740,17 @@ WRONG = {
         (learn_with_counts, "a dict came back, not a list"),
         (lambda text, n: learn_as(text, n, lambda c: min(c, key=c.get)), "the rarest pair"),
         (learn_strings, "pieces of a string"),
+        (learn_all_but_one, "one merge too few"),
+        (lambda text, n: learn_as(text, n, start=lambda s: [s.encode()]), "no merge was made"),
+        (lambda text, n: learn_as(text, n, max), "however often it occurs"),
+        (lambda text, n: learn_as(text, n, start=lambda s: list(s.encode())), "the tokens are numbers"),
+        (lambda text, n: learn_as(text, n, start=zero_bytes), "the tokens are zeros"),
+        (learn_with_its_count, "a pair came with its count"),
+        (learn_ids, "pairs of ids came back"),
+        (learn_tokens, "the tokens of the text came back"),
+        (learn_gpt2_words, "if with the space before each"),
+        (lambda text, n: learn_as(text.lower(), n), "so"),
+        (lambda text, n: learn_as(text.strip(), n), "so"),
     ],
     "encode": [
         (encode_greedily, "the longest token that fits"),
@@ -498,7 +772,16 @@ WRONG = {
         (lambda text, merges: as_bytes(text), "nothing was merged"),
         (encode_words, "cut at its spaces"),
         (encode_using_up, "changed in place"),
-        (lambda text, merges: tuple(text.encode()), "so"),
+        (lambda text, merges: tuple(text.encode()), "numbers came back, and nothing was merged"),
+        (lambda text, merges: encode_next(text, merges, lambda there: there[0], zero_bytes), "the tokens are zeros"),
+        (lambda text, merges: encode_in_order(text, merges[::-1]), "from the last to the first"),
+        (encode_until_one_is_missing, "it stops at the first merge"),
+        (encode_by_truth, "taken for False"),
+        (encode_in_one_walk, "walked along once"),
+        (encode_what_was_there, "from the start"),
+        (encode_leftmost_place, "the leftmost place"),
+        (encode_once_a_text, "so"),
+        (lambda text, merges: encode_in_order(text.strip(), merges), "so"),
     ],
     "decode": [
         (lambda tokens: "".join(t.decode("utf-8", "replace") for t in tokens), "half a character is no text"),
@@ -513,5 +796,10 @@ WRONG = {
         (lambda tokens: f"{b''.join(tokens)}", "how Python prints bytes"),
         (lambda tokens: decode_by_adding(tokens).strip(), "white space at the ends got lost"),
         (lambda tokens: "".join(tokens), "TypeError"),
+        (decode_each_or_nothing, "and given up where it is no text"),
+        (decode_or_each, "where some bytes are no text, each token"),
+        (decode_or_nothing, "all was given up"),
+        (lambda tokens: [str(token, "utf-8", "replace") for token in tokens], "a list of texts"),
+        (lambda tokens: "".join(f"{token}" for token in tokens), "how Python prints each token"),
     ],
 }

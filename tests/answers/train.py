@@ -140,7 +140,7 @@ def pieces(step, peak, warmup, n_steps, cooldown, up=1, down=0):
 def pieces_down_at_once(step, peak, warmup, n_steps, cooldown):
     if step < warmup:
         return peak * (step + 1) / warmup
-    return peak * (n_steps - step) / (n_steps - warmup + 1)
+    return peak * (n_steps - step) / (n_steps - warmup)
 
 
 def pieces_with_a_cosine(step, peak, warmup, n_steps, cooldown):
@@ -205,6 +205,16 @@ def clip_with(norm, a, b, limit):
     return a, b, norm
 
 
+def clip_by(factor):
+    """The clip with another factor, of the limit and the length."""
+
+    def clip(a, b, limit):
+        norm = math.sqrt(a.pow(2).sum().item() + b.pow(2).sum().item())
+        return a * factor(limit, norm), b * factor(limit, norm), norm
+
+    return clip
+
+
 def clip_and_measure(a, b, limit):
     a, b, _ = clip_by_loops(a, b, limit)
     return a, b, ((a**2).sum() + (b**2).sum()) ** 0.5
@@ -223,6 +233,25 @@ def parts(weight, x, targets, sizes, loss_of=None, of_loss=None, zero=False):
         loss_of(mean, len(mx)).backward()
         total += of_loss(mean.detach(), len(mx)).item()
     return total, weight.grad
+
+
+def parts_of_tokens(weight, x, targets, sizes, by):
+    """Sums over tokens, divided by `by`."""
+    weight = weight.clone().requires_grad_()
+    total = 0.0
+    for mx, my in zip(x.split(sizes), targets.split(sizes), strict=True):
+        loss = F.cross_entropy((mx @ weight.T).flatten(0, 1), my.flatten(), reduction="sum") / by
+        loss.backward()
+        total += loss.item()
+    return total, weight.grad
+
+
+def parts_but_the_last_loss(weight, x, targets, sizes):
+    weight = weight.clone().requires_grad_()
+    for mx, my in zip(x.split(sizes), targets.split(sizes), strict=True):
+        loss = F.cross_entropy((mx @ weight.T).flatten(0, 1), my.flatten()) * len(mx) / len(x)
+        loss.backward()
+    return loss.item(), weight.grad
 
 
 def parts_backward_of_the_sum(weight, x, targets, sizes):
@@ -270,19 +299,39 @@ def adamw_hats(w, g, m, v, t, rate, decay):
     return w - rate * (m / (v.sqrt() + 1e-8) + decay * w), m, v
 
 
-def adamw_mirrored(w, g, m, v, t, rate, decay):
-    m, v = 0.1 * m + 0.9 * g, 0.95 * v + 0.05 * g**2
-    return w - rate * (m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8) + decay * w), m, v
+def adamw_of(mean, square):
+    """AdamW with other means, functions of the old one and the gradient."""
+
+    def step(w, g, m, v, t, rate, decay):
+        m, v = mean(m, g), square(v, g)
+        return w - rate * (m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8) + decay * w), m, v
+
+    return step
 
 
-def adamw_whole_gradient(w, g, m, v, t, rate, decay):
-    m, v = 0.9 * m + g, 0.95 * v + 0.05 * g**2
-    return w - rate * (m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8) + decay * w), m, v
+def adamw_from(m_hat, v_hat, epsilon=1e-8):
+    """AdamW's move made from other means, functions of m, v and t."""
+
+    def step(w, g, m, v, t, rate, decay):
+        m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+        return w * (1 - rate * decay) - rate * m_hat(m, t) / (v_hat(v, t).sqrt() + epsilon), m, v
+
+    return step
 
 
-def adamw_unsquared(w, g, m, v, t, rate, decay):
-    m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * abs(g)
-    return w - rate * (m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8) + decay * w), m, v
+def adamw_from_old_means(w, g, m, v, t, rate, decay):
+    move = m / (1 - 0.9**t) / ((v / (1 - 0.95**t)).sqrt() + 1e-8)
+    return w * (1 - rate * decay) - rate * move, 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+
+
+def adamw_root_first(w, g, m, v, t, rate, decay):
+    m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+    return w * (1 - rate * decay) - rate * m / (1 - 0.9**t) / (v.sqrt() / (1 - 0.95**t) + 1e-8), m, v
+
+
+def adamw_decay_inside(w, g, m, v, t, rate, decay):
+    m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+    return w - rate * (m / (1 - 0.9**t) + decay * w) / ((v / (1 - 0.95**t)).sqrt() + 1e-8), m, v
 
 
 def adamw_in_place(w, g, m, v, t, rate, decay):
@@ -380,6 +429,41 @@ def on_forgetting_the_count(w, m, v, updates, stop, gradient_at, rate_at):
     return w, m, v, updates
 
 
+def on_with_one_rate(w, m, v, updates, stop, gradient_at, rate_at):
+    rate = rate_at(updates)
+    for step in range(updates, stop):
+        w, m, v = adamw(w, gradient_at(w, step), m, v, step + 1, rate)
+    return w, m, v, stop
+
+
+def on_losing_the_means(w, m, v, updates, stop, gradient_at, rate_at):
+    for step in range(updates, stop):
+        w, _, _ = adamw(w, gradient_at(w, step), m, v, step + 1, rate_at(step))
+    return w, m, v, stop
+
+
+def on_from_one_place(weight, m, v, updates, stop, gradient_at, rate_at):
+    w = weight
+    for step in range(updates, stop):
+        w, m, v = adamw(w, gradient_at(weight, step), m, v, step + 1, rate_at(step))
+    return w, m, v, stop
+
+
+def on_returning_inside(w, m, v, updates, stop, gradient_at, rate_at):
+    for step in range(updates, stop):
+        w, m, v = adamw(w, gradient_at(w, step), m, v, step + 1, rate_at(step))
+        return w, m, v, stop
+
+
+def on_counting_by(more):
+    def go_on(w, m, v, updates, stop, gradient_at, rate_at):
+        for step in range(updates, stop):
+            w, m, v = adamw(w, gradient_at(w, step), m, v, step + 1, rate_at(step))
+        return w, m, v, step + more
+
+    return go_on
+
+
 def on_in_place(w, m, v, updates, stop, gradient_at, rate_at):
     for i in range(updates, stop):
         w, m, v = adamw_in_place(w, gradient_at(w, i), m, v, i + 1, rate_at(i), 0.1)
@@ -400,6 +484,11 @@ WRONG = {
         (pieces_with_a_cosine, "a cosine"),
         (pieces_from_a_step, "the step at which the way down starts"),
         (pieces_rising_again, "so"),
+        (lambda *a: pieces(*a, up=0, down=1), "the first step and the last have a rate of 0"),
+        (lambda s, p, w, n, c: p * min(1, (s + 1) / (w + 1), (n - s) / (c + 1)), "both ways are one step too long"),
+        (lambda s, p, w, n, c: p * min((n - s) / c, (s + 1) / w), "it goes over the peak"),
+        (lambda s, p, w, n, c: p * (s + 1) / w if s <= w else pieces(s, p, w, n, c), "the way up ends before it"),
+        (lambda s, p, w, n, c: pieces(s, p, c, n, w), "warmup and cooldown have changed places"),
         (pieces_unreturned, "nothing came back"),
         (pieces_that_change, "so"),
         (lambda s, p, w, n, c: p * min(1, (s + 1) // w, (n - s) // c), "whole numbers only"),
@@ -410,15 +499,33 @@ WRONG = {
             lambda shapes: [n for n in shapes if n.endswith(".weight") and "embedding" not in n],
             "the gains of the norms",
         ),
+        (lambda shapes: [n for n in shapes if n.endswith("weight")], "all that is called weight is in it"),
+        (
+            lambda shapes: [n for n in shapes if n.endswith(".weight") and not ("norm" in n or "embedding" in n)],
+            "a gain can be called weight",
+        ),
+        (lambda shapes: [n for n, s in shapes.items() if len(s) == 2 and "embedding" not in n], "those with more"),
+        (lambda shapes: [n for n, s in shapes.items() if len(s) > 1 or "embedding" not in n], "join them with and"),
+        (
+            lambda shapes: [
+                n for n, s in shapes.items() if len(s) > 1 and not n.startswith(("token_emb", "position_emb"))
+            ],
+            "every name that holds the word",
+        ),
+        (lambda shapes: [n for n, s in shapes.items() if len(s) > 1 and "emb" not in n and min(s) > 1], "so"),
         (lambda shapes: [n for n in shapes if "embedding" not in n], "everything but the embeddings"),
         (lambda shapes: [n for n, s in shapes.items() if len(s) == 1 or "embedding" in n or not s], "left alone"),
-        (lambda shapes: [n for n, s in shapes.items() if len(s) == 2 and "token_" not in n], "the position embedding"),
+        (lambda shapes: [n for n, s in shapes.items() if len(s) >= 2 and "token_" not in n], "the position embedding"),
         (
             lambda shapes: [n for n in shapes if "bias" not in n and "norm" not in n and "embed" not in n],
             "it goes by names",
         ),
         (
             lambda shapes: [n for n, s in shapes.items() if len(s) == 2 and n.startswith("blocks")],
+            "only the matrices of the blocks",
+        ),
+        (
+            lambda shapes: [n for n, s in shapes.items() if len(s) > 1 and "emb" not in n and "head" not in n],
             "the head is missing",
         ),
         (lambda shapes: sorted(n for n, s in shapes.items() if len(s) > 1 and "emb" not in n), "but sorted"),
@@ -441,6 +548,11 @@ WRONG = {
         ),
         (lambda a, b, x: clip_by_loops(a, b, x)[:2], "2 things came back, not 3"),
         (lambda a, b, x: clip_with(a.norm(), a, b, x), "the weight's alone"),
+        (lambda a, b, x: clip_with(max(a.norm(), b.norm()), a, b, x), "that of the longer one"),
+        (clip_by(lambda limit, norm: 1 / norm if norm > limit else 1.0), "a length of 1, not of limit"),
+        (clip_by(lambda limit, norm: min(1.0, norm / limit)), "upside down"),
+        (clip_by(lambda limit, norm: max(1.0, limit / norm)), "clamp takes max=1"),
+        (clip_by(lambda limit, norm: min(1.0, limit / norm**2)), "by the squared length"),
     ],
     "accumulate_unequal": [
         (lambda w, x, y, s: parts(w, x, y, s, lambda mean, n: mean / len(s)), "a mean of means"),
@@ -463,6 +575,18 @@ WRONG = {
         (lambda w, x, y, s: parts(w, x, y, s)[1], "came back"),
         (lambda w, x, y, s: (parts(w, x, y, s)[0], parts(w, x, y, s)[1].double()), "float64"),
         (lambda w, x, y, s: parts(w, x, y, s, lambda mean, n: mean * n / y.numel()), "so"),
+        (
+            lambda w, x, y, s: parts(w, x, y, s, None, lambda mean, n: mean * (n / len(x)) ** 2),
+            "the loss was weighted twice",
+        ),
+        (
+            lambda w, x, y, s: parts(w, x, y, s, lambda mean, n: mean * n / len(x) / len(s)),
+            "divided by the number of micro-batches, too",
+        ),
+        (lambda w, x, y, s: parts_of_tokens(w, x, y, s, len(x)), "sums over tokens were divided by B"),
+        (lambda w, x, y, s: parts_of_tokens(w, x, y, s, 1), "these are sums over all tokens"),
+        (parts_but_the_last_loss, "but the loss is the last micro-batch's alone"),
+        (lambda *case: parts(*case)[::-1], "a Tensor came back at place 0"),
     ],
     "adamw_step": [
         (adamw_plain, "the bias correction is missing"),
@@ -471,17 +595,26 @@ WRONG = {
         (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t, r, 0), "nothing decays"),
         (adamw_root, "under the root"),
         (adamw_rootless, "the root of v is missing"),
-        (adamw_unsquared, "not its square"),
+        (adamw_of(lambda m, g: 0.9 * m + 0.1 * g, lambda v, g: 0.95 * v + 0.05 * g), "not its square"),
         (lambda *case: adamw(*case, beta1=0.95, beta2=0.9), "changed places"),
-        (adamw_mirrored, "the old mean's share"),
-        (adamw_whole_gradient, "takes in the whole gradient"),
+        (adamw_of(lambda m, g: 0.1 * m + 0.9 * g, lambda v, g: 0.05 * v + 0.95 * g**2), "the old means' share"),
+        (adamw_of(lambda m, g: 0.9 * m + g, lambda v, g: 0.95 * v + 0.05 * g**2), "takes in the whole gradient"),
         (adamw_hats, "the corrected means were returned"),
         (adamw_in_place, "changed in place"),
         (adamw_decay_last, "after the move"),
         (adamw_uphill, "up the gradient"),
         (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t, r, d)[0], "came back"),
-        (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t - 1, r, d), "no numbers"),
-        (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t + 1, r, d), "so"),
+        (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t - 1, r, d), "the bias correction has t - 1"),
+        (lambda w, g, m, v, t, r, d: adamw(w, g, m, v, t + 1, r, d), "the correction has t + 1"),
+        (lambda *case: adamw(*case, beta2=0.999), "beta2 is 0.999"),
+        (adamw_from(lambda m, t: m / (1 - 0.9), lambda v, t: v / (1 - 0.95)), "the exponent"),
+        (adamw_from(lambda m, t: m / (1 - 0.9**t), lambda v, t: v), "m is corrected, but v isn't"),
+        (adamw_from(lambda m, t: m, lambda v, t: v / (1 - 0.95**t)), "v is corrected, but m isn't"),
+        (adamw_from(lambda m, t: m / (1 - 0.9**t), lambda v, t: v / (1 - 0.95**t), 0), "epsilon is missing"),
+        (adamw_from_old_means, "from the old m and v"),
+        (adamw_root_first, "before its correction"),
+        (adamw_decay_inside, "the decay stands inside the ratio"),
+        (lambda *case: (*adamw(*case)[1:], adamw(*case)[0]), "the order is weight, m, v"),
     ],
     "resume": [
         (on_with_nothing, "an empty memory"),
@@ -500,5 +633,18 @@ WRONG = {
         (on_in_place, "changed in place"),
         (lambda *case: on_by_for(*case)[:3], "3 things came back, not 4"),
         (lambda w, m, v, u, *rest: on_by_for(w, m, v, 0, *rest), "done again"),
+        (lambda w, m, v, *rest: on_by_for(w, 0 * m, 0 * v, *rest), "set to zero, though the count goes on"),
+        (lambda *case: (*on_by_for(*case[:4], case[4] + 1, *case[5:])[:3], case[4]), "one update more than it counts"),
+        (lambda *case: (*on_by_for(*case[:3], case[3] + 1, *case[4:])[:3], case[4]), "it leaves out a step"),
+        (
+            lambda w, m, v, u, stop, *rest: (*on_by_for(w, m, v, 0, stop - u, *rest)[:3], stop),
+            "batches, rates and t begin again",
+        ),
+        (on_with_one_rate, "the rate stays what it was"),
+        (on_losing_the_means, "starts from the checkpoint's m and v"),
+        (on_from_one_place, "at the checkpoint's weight"),
+        (on_returning_inside, "the return stands inside the loop"),
+        (on_counting_by(0), "the last step's number"),
+        (on_counting_by(1), "no step to count from"),
     ],
 }

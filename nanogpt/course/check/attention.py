@@ -21,9 +21,10 @@ def causal_mask(T: int) -> Tensor:
 
 
 def query_key_cases(rng: random.Random) -> list[Case]:
-    """Queries and keys (B, H, T, D) of several shapes."""
+    """Queries and keys (B, H, T, D) of several shapes, and two that point away from each other: scores near -140."""
     shapes = [(1, 1, 4, 3), (2, 3, 6, 4), (rng.randrange(1, 4), 2, rng.randrange(3, 9), 8)]
-    return [(torch.randn(shape), torch.randn(shape)) for shape in shapes]
+    away = (6.5 + torch.rand(1, 2, 4, 9) / 2, -6.5 - torch.rand(1, 2, 4, 9) / 2)
+    return [*((torch.randn(shape), torch.randn(shape)) for shape in shapes), away]
 
 
 def weights_of(query: Tensor, key: Tensor, scale: float | None = None, diagonal: int = 0, dim: int = -1) -> Tensor:
@@ -52,6 +53,23 @@ def masked_where(query: Tensor, key: Tensor, hidden: Tensor) -> Tensor:
     return scores.masked_fill(hidden, float("-inf")).softmax(-1)
 
 
+def masked_with(number: float, query: Tensor, key: Tensor) -> Tensor:
+    """The slip of a finite number before the softmax."""
+    T, D = query.shape[-2:]
+    return (query @ key.transpose(-2, -1) / math.sqrt(D)).masked_fill(~causal_mask(T), number).softmax(-1)
+
+
+def powers_of(query: Tensor, key: Tensor) -> Tensor:
+    """The slip of e to the scores, and no sum to divide by."""
+    return scores_of(query, key).exp()
+
+
+def zero_times_infinity(query: Tensor, key: Tensor) -> Tensor:
+    """The slip of making M by a product, in which 0 times -inf is nan."""
+    T, D = query.shape[-2:]
+    return (query @ key.transpose(-2, -1) / math.sqrt(D) + ~causal_mask(T) * float("-inf")).softmax(-1)
+
+
 def scores_of(query: Tensor, key: Tensor) -> Tensor:
     """The slip of stopping before the softmax."""
     T, D = query.shape[-2:]
@@ -66,9 +84,7 @@ def mask_added(query: Tensor, key: Tensor) -> Tensor:
 
 def masked_with_zero(query: Tensor, key: Tensor) -> Tensor:
     """The slip of 0 instead of -inf before the softmax: the future keeps e^0."""
-    T, D = query.shape[-2:]
-    scores = query @ key.transpose(-2, -1) / math.sqrt(D)
-    return scores.masked_fill(~causal_mask(T), 0.0).softmax(-1)
+    return masked_with(0.0, query, key)
 
 
 def head_cases(rng: random.Random) -> list[Case]:
@@ -155,6 +171,15 @@ ITEMS = (
             "your mask lets everyone see everything: only columns up to the row's own place are True": (
                 lambda T: torch.ones(T, T).bool()
             ),
+            "your mask is the M that is added to the scores, 0 and -inf: here it is True and False": (
+                lambda T: torch.zeros(T, T).masked_fill(~causal_mask(T), float("-inf"))
+            ),
+            "your mask lets each token see itself only: it may look at all that came before it too": (
+                lambda T: torch.eye(T).bool()
+            ),
+            "your mask shows the future, in numbers: turn the triangle round, and make it True and False": (
+                lambda T: torch.ones(T, T).triu(1)
+            ),
             "your mask is a single row that each token shares: it takes a row for each token, (T, T)": (
                 lambda T: torch.ones(T).bool()
             ),
@@ -213,6 +238,38 @@ ITEMS = (
             "query and key have changed places: in query @ key.transpose(-2, -1) a row is the token that looks": (
                 lambda q, k: weights_of(k, q)
             ),
+            "the scores are divided by half of head_dim: ** goes before /, so D ** 1 / 2 is D / 2; take D ** 0.5": (
+                lambda q, k: weights_of(q, k, scale=2 / q.size(-1))
+            ),
+            "the weights are divided by the square root of head_dim: divide the scores, before the softmax": (
+                lambda q, k: weights_of(q, k, scale=1.0) / math.sqrt(q.size(-1))
+            ),
+            "hidden places hold a number, and a score was smaller still: set them to -inf": (
+                lambda q, k: masked_with(-100.0, q, k)
+            ),
+            "hidden places hold -1, which is a score like others: set them to -inf": (
+                lambda q, k: masked_with(-1.0, q, k)
+            ),
+            "M was made by a product, and 0 times -inf is nan: use masked_fill": zero_times_infinity,
+            "e to a score is too large or too small for a computer: softmax takes the largest of each row away first": (
+                lambda q, k: powers_of(q, k) / powers_of(q, k).sum(-1, keepdim=True)
+            ),
+            "these are e to the scores: divide each row by its sum, or take softmax, which does": powers_of,
+            "the softmax runs over the heads, dim=1: each row is one token's look, so it is the last axis, dim=-1": (
+                lambda q, k: weights_of(q, k, dim=1)
+            ),
+            "the softmax runs over the batch, dim=0: each row is one token's look, so it is the last axis, dim=-1": (
+                lambda q, k: weights_of(q, k, dim=0)
+            ),
+            "the queries looked at the queries: in query @ key.transpose(-2, -1) the columns are the keys": (
+                lambda q, k: weights_of(q, q)
+            ),
+            "rows and columns have changed places at the end: row i is how much token i looks at the others": (
+                lambda q, k: weights_of(q, k).mT
+            ),
+            "T was taken from axis 1, which is H: it is the last but one, query.size(-2)": (
+                lambda q, k: masked_where(q, k, ~causal_mask(q.size(1)))
+            ),
         },
         gradient=True,
     ),
@@ -256,6 +313,28 @@ ITEMS = (
             "these are the weights, (B, T, T): they still have to average the values, weights @ value": (
                 lambda x, wq, wk, wv: weights_of(x @ wq, x @ wk)
             ),
+            "rows and columns of the weights have changed places: weights @ value, where row i is token i's look": (
+                lambda x, wq, wk, wv: weights_of(x @ wq, x @ wk).mT @ (x @ wv)
+            ),
+            "these are the values: multiply them by the weights, weights @ value": lambda x, wq, wk, wv: x @ wv,
+            "keys and queries are one thing, x @ w_query: keys are x @ w_key": (
+                lambda x, wq, wk, wv: weights_of(x @ wq, x @ wq) @ (x @ wv)
+            ),
+            "queries and keys are one thing, x @ w_key: queries are x @ w_query": (
+                lambda x, wq, wk, wv: weights_of(x @ wk, x @ wk) @ (x @ wv)
+            ),
+            "x itself was looked at: the weights are made of x @ w_query and x @ w_key": (
+                lambda x, wq, wk, wv: weights_of(x, x) @ (x @ wv)
+            ),
+            "key and value have changed places: the matrices are for query, key and value, in this order": (
+                lambda x, wq, wk, wv: weights_of(x @ wq, x @ wv) @ (x @ wk)
+            ),
+            "query and value have changed places: the matrices are for query, key and value, in this order": (
+                lambda x, wq, wk, wv: weights_of(x @ wv, x @ wk) @ (x @ wq)
+            ),
+            "this is the plain mean of the past, which is right only if all queries are 0: weigh it": (
+                lambda x, wq, wk, wv: (x @ wv).cumsum(1) / torch.arange(1, x.size(1) + 1)[:, None]
+            ),
         },
         gradient=True,
     ),
@@ -286,7 +365,14 @@ ITEMS = (
             "all four axes were turned round, (D, H, T, B), as .T does: swap two of them, with transpose(1, 2)": (
                 lambda x, n: x.unflatten(-1, (n, -1)).permute(3, 2, 1, 0)
             ),
+            "n_head was taken for how wide a head is: it is how many there are, so view as (B, T, n_head, D)": (
+                lambda x, n: x.unflatten(-1, (-1, n)).transpose(1, 2)
+            ),
+            "each head has got all the channels: cut the last axis in n_head pieces of D": (
+                lambda x, n: x[:, None].repeat(1, n, 1, 1)
+            ),
         },
+        gradient=True,
     ),
     Item(
         "merge_heads",
@@ -314,7 +400,15 @@ ITEMS = (
             "all four axes were turned round, (D, T, H, B), as .T does: swap two of them, with transpose(1, 2)": (
                 lambda x: x.permute(3, 2, 1, 0).flatten(2)
             ),
+            "H and T were made one axis, and D left alone: swap T with H, transpose(1, 2), then make one of H and D": (
+                lambda x: x.flatten(1, 2)
+            ),
+            "all but the batch was made one axis: begin at axis 2, flatten(2)": lambda x: x.transpose(1, 2).flatten(1),
+            "only the batch was laid side by side: join along the heads, x.unbind(1), which are axis 1": (
+                lambda x: torch.cat(list(x), dim=-1)
+            ),
         },
+        gradient=True,
     ),
     Item(
         "multi_head",
@@ -350,7 +444,8 @@ ITEMS = (
             "the output projection is missing: the merged heads go through w_proj": (
                 lambda *case: multi_head(*case, unprojected=True)
             ),
-            "query and key have changed places: w_qkv holds queries, keys, values from top to bottom": (
+            "query and key have changed places: w_qkv holds queries, keys, values from top to bottom, and in "
+            "query @ key.transpose(-2, -1) a row is the token that looks": (
                 lambda *case: multi_head(*case, order="kqv")
             ),
             "key and value have changed places: w_qkv holds queries, keys, values from top to bottom": (
@@ -373,6 +468,23 @@ ITEMS = (
             ),
             "w_proj was not transposed: nn.Linear holds (out, in), and computes x @ w.T": (
                 lambda x, qkv, proj, n: multi_head(x, qkv, proj.T, n)
+            ),
+            "the three matrices in w_qkv were not transposed: nn.Linear holds (out, in), and computes x @ w.T": (
+                lambda x, qkv, proj, n: multi_head(x, torch.cat([w.T for w in qkv.chunk(3)]), proj, n)
+            ),
+            "neither w_qkv's three matrices nor w_proj were transposed: nn.Linear holds (out, in), and computes "
+            "x @ w.T": lambda x, qkv, proj, n: multi_head(x, torch.cat([w.T for w in qkv.chunk(3)]), proj.T, n),
+            "w_qkv was reshaped to (C, 3C), which mixes its numbers: turn it round with .T": (
+                lambda x, qkv, proj, n: multi_head(x, qkv.reshape(qkv.T.shape).T, proj, n)
+            ),
+            "x was added to the result: the layer gives back what attention finds, and nothing is added here": (
+                lambda x, qkv, proj, n: x + multi_head(x, qkv, proj, n)
+            ),
+            "the values are x itself: they are the third piece of x @ w_qkv.T": (
+                lambda x, qkv, proj, n: multi_head(x, torch.cat([*qkv.chunk(3)[:2], torch.eye(x.size(-1))]), proj, n)
+            ),
+            "there are as many heads as a head is wide, and the other way round: n_head is how many": (
+                lambda x, qkv, proj, n: multi_head(x, qkv, proj, x.size(-1) // n)
             ),
         },
         gradient=True,

@@ -22,7 +22,7 @@ Figure = dict[str, str | int]
 
 def logit_cases(rng: random.Random) -> list[Case]:
     """Logits of several shapes, a square first; large ones, very unlike ones, a single token."""
-    far = torch.tensor([[1000.0, 1001.0, 999.0], [-1000.0, -1003.0, -1001.0], [0.0, -300.0, 2.0]])
+    far = torch.tensor([[1000.0, 1001, 999], [-1000, -1003, -1001], [0, -300, 2], [1, 0, 2]])
     return [
         (torch.randn(3, 3),),
         (torch.randn(2, 3, 4),),
@@ -37,16 +37,25 @@ def log_softmax(logits: Tensor) -> Tensor:
     return F.log_softmax(logits, dim=-1)
 
 
-def without_keepdim(logits: Tensor) -> Tensor:
-    """The slip of losing the last axis in the maximum and the sum."""
-    shifted = logits - logits.amax(-1)
-    return shifted - shifted.exp().sum(-1).log()
+def largest(logits: Tensor) -> Tensor:
+    """The largest of each row, (..., V) -> (..., 1)."""
+    return logits.amax(-1, keepdim=True)
 
 
-def one_maximum(logits: Tensor) -> Tensor:
-    """The slip of taking the largest of all logits away, not that of each row."""
-    shifted = logits - logits.max()
-    return shifted - shifted.exp().sum(-1, keepdim=True).log()
+def summed(powers: Tensor) -> Tensor:
+    """The sum of each row, (..., V) -> (..., 1)."""
+    return powers.sum(-1, keepdim=True)
+
+
+def by_steps(logits: Tensor, peak: Callable = largest, add: Callable = summed, log: Callable = torch.log) -> Tensor:
+    """The formula with the largest taken away first, in which each of the steps can be another."""
+    shifted = logits - peak(logits)
+    return shifted - log(add(shifted.exp()))
+
+
+def quotient(logits: Tensor) -> Tensor:
+    """e to each logit by the sum of them, as the formula stands."""
+    return logits.exp() / summed(logits.exp())
 
 
 def target_cases(rng: random.Random) -> list[Case]:
@@ -85,6 +94,11 @@ def as_float(slip: Callable[..., Tensor | float]) -> Callable[..., float]:
     return lambda *case: float(slip(*case))
 
 
+def without_the_last(losses: Tensor, sizes: Tensor) -> Tensor:
+    """The slip of leaving the last batch out, after which of a single one nothing remains (nan)."""
+    return ((losses * sizes)[:-1].sum() / sizes[:-1].sum()).exp()
+
+
 def byte_cases(rng: random.Random) -> list[Case]:
     """The surprise of a whole text, and the text: none, little or much of it ASCII."""
     even = [(len(text.encode()) * math.log(256), text) for text in TEXTS[:2]]
@@ -118,15 +132,15 @@ def score(logits: Tensor, targets: Tensor, text: str) -> dict[str, float]:
     return {"loss": loss, "token_perplexity": math.exp(loss), "bits_per_byte": bits}
 
 
-def score_by_quotient(logits: Tensor, targets: Tensor, text: str) -> dict[str, float]:
-    """The slip of a softmax as it stands in the formula."""
-    powers = logits.exp()
-    loss = F.nll_loss((powers / powers.sum(-1, keepdim=True)).log(), targets).item()
-    return {
-        "loss": loss,
-        "token_perplexity": math.exp(loss),
-        "bits_per_byte": bits_per_byte(loss * len(targets), text),
-    }
+def score_by(logs: Callable[[Tensor], Tensor]) -> Callable[..., dict[str, float]]:
+    """The slip of an ln p that overflows."""
+
+    def wrong(logits: Tensor, targets: Tensor, text: str) -> dict[str, float]:
+        loss = F.nll_loss(logs(logits), targets).item()
+        bits = bits_per_byte(loss * len(targets), text)
+        return {"loss": loss, "token_perplexity": math.exp(loss), "bits_per_byte": bits}
+
+    return wrong
 
 
 def scored_with(**other: Callable[[Tensor, str, dict[str, float]], float]) -> Callable[..., dict[str, float]]:
@@ -140,22 +154,30 @@ def scored_with(**other: Callable[[Tensor, str, dict[str, float]], float]) -> Ca
 
 
 def figure(measure: str, text: str = "tales", tokens: str = "GPT-2", context_bytes: int = 512) -> Figure:
-    """A published figure's small print."""
-    return {"measure": measure, "text": text, "tokens": tokens, "context_bytes": context_bytes}
+    """A published figure's small print. Its values are made anew: equal to another's, but not the same objects."""
+    written = (str(value.encode(), "utf-8") for value in (measure, text, tokens))
+    return {**dict(zip(("measure", "text", "tokens"), written, strict=True)), "context_bytes": int(str(context_bytes))}
 
 
 def small_print_cases(rng: random.Random) -> list[Case]:
-    """Pairs of figures: each thing in which they can differ, alone, for each measure, and some drawn at random."""
+    """Pairs of figures for each measure: alike, each thing in which they can differ, alone and either way, alike with
+    other values, two measures, also with other tokens, all different, and some drawn at random.
+    """
     measures = ("token_perplexity", "bits_per_byte", "word_perplexity")
     changes = ({}, {"tokens": "768 tokens"}, {"text": "a novel"}, {"context_bytes": 64})
     one = [(figure(measure), figure(measure, **change)) for measure in measures for change in changes]
-    other = [(figure(a), figure(b)) for a, b in zip(measures, (*measures[1:], measures[0]), strict=True)]
+    unlike = ("a novel", "768 tokens", 64)
+    alike = [(figure(measure, *unlike), figure(measure, *unlike)) for measure in measures]
+    others = [(a, b) for a in measures for b in measures if a != b]
+    other = [(figure(a), figure(b, **change)) for a, b in others for change in changes[:2]]
 
     def drawn() -> Figure:
         choices = measures, ("tales", "a novel"), ("GPT-2", "768 tokens"), (64, 512)
         return figure(*(rng.choice(choice) for choice in choices))
 
-    return [*one, *other, *((drawn(), drawn()) for _ in range(8))]
+    back = [(second, first) for first, second in one if first != second]
+    other += [(figure(a), figure(b, *unlike)) for a, b in others[:1]]
+    return [*one, *back, *alike, *other, *((drawn(), drawn()) for _ in range(8))]
 
 
 def may_compare(first: Figure, second: Figure, needed: tuple[str, ...] = ("measure", "text", "context_bytes")) -> bool:
@@ -177,9 +199,9 @@ ITEMS = (
         logit_cases,
         {
             "e to a large logit is too large for a computer: take the largest of each row away first, which changes "
-            "nothing else": lambda logits: (logits.exp() / logits.exp().sum(-1, keepdim=True)).log(),
+            "nothing else": lambda logits: quotient(logits).log(),
             "e to a large logit is too large for a computer, also within the sum: take the largest of each row away "
-            "first": lambda logits: logits - logits.exp().sum(-1, keepdim=True).log(),
+            "first": lambda logits: logits - summed(logits.exp()).log(),
             "a small probability has become 0, whose logarithm is -inf: don't divide and take the logarithm after it, "
             "but take away the logarithm of the sum": lambda logits: logits.softmax(-1).log(),
             "the probabilities came back: their logarithm is asked for": lambda logits: logits.softmax(-1),
@@ -190,18 +212,43 @@ ITEMS = (
             "axis 1 is the vocabulary only where there are two axes: count from the end, dim=-1": (
                 lambda logits: logits.log_softmax(1)
             ),
-            "the maximum or the sum lost its axis, so rows met columns: keepdim=True": without_keepdim,
+            "the maximum and the sum lost their axis, so rows met columns: keepdim=True": (
+                lambda logits: by_steps(logits, lambda z: z.amax(-1), lambda powers: powers.sum(-1))
+            ),
+            "the sum lost its axis, so rows met columns: keepdim=True there too": (
+                lambda logits: by_steps(logits, add=lambda powers: powers.sum(-1))
+            ),
+            "the maximum lost its axis, so rows met columns: keepdim=True there too": (
+                lambda logits: by_steps(logits, lambda z: z.amax(-1))
+            ),
             "the largest of all logits was taken away from every row: it is the largest of each row, amax(-1)": (
-                one_maximum
+                lambda logits: by_steps(logits, torch.max)
             ),
+            "the largest of all logits was taken away from every row, where e to the rest is 0, and 0 / 0 no number: "
+            "it is the largest of each row, amax(-1)": lambda logits: quotient(logits - logits.max()).log(),
+            "the sum runs over all rows together: a row is for itself, so sum the last axis, dim=-1": (
+                lambda logits: by_steps(logits, add=torch.sum)
+            ),
+            "the maximum and the sum run over all rows together: a row is for itself, so give both the last axis, "
+            "dim=-1": lambda logits: by_steps(logits, torch.max, torch.sum),
             "only the largest was taken away: the logarithm of the sum of e to the rest comes off too": (
-                lambda logits: logits - logits.amax(-1, keepdim=True)
+                lambda logits: logits - largest(logits)
             ),
+            "within the sum the largest was taken away, before it not: take it from the logits once, then go on with "
+            "what is left": lambda logits: logits - summed((logits - largest(logits)).exp()).log(),
+            "the largest was taken away twice: the logarithm of the sum of e to the logits holds it too": (
+                lambda logits: by_steps(logits) - largest(logits)
+            ),
+            "each part of the first axis was taken for a row, which is right with two axes only: a row goes along the "
+            "last": lambda logits: torch.stack([by_steps(row, torch.max, torch.sum) for row in logits]),
+            "the sum was taken away, not its logarithm": lambda logits: by_steps(logits, log=lambda total: total),
+            "something small was added, so that no logarithm is -inf, and 1e-9 has taken the place of what is smaller: "
+            "take away the logarithm of the sum instead": lambda logits: (logits.softmax(-1) + 1e-9).log(),
             "the logarithm is to the base 2: nats need the natural one, log": (
                 lambda logits: log_softmax(logits) / math.log(2)
             ),
             "the logarithm of the sum was added: dividing by the sum is taking its logarithm away": (
-                lambda logits: 2 * (logits - logits.amax(-1, keepdim=True)) - log_softmax(logits)
+                lambda logits: 2 * (logits - largest(logits)) - log_softmax(logits)
             ),
         },
         atol=1e-3,
@@ -237,6 +284,27 @@ ITEMS = (
             ),
             "this is in bits: nats need the natural logarithm": lambda z, y: cross_entropy(z, y) / math.log(2),
             "this is the perplexity: the loss comes before the exponential": lambda z, y: cross_entropy(z, y).exp(),
+            "the targets picked rows: they are columns, so index with arange(N) first": (
+                lambda z, y: -log_softmax(z)[y].mean()
+            ),
+            "the mean runs over the whole table: of each row only the target's entry counts": (
+                lambda z, y: -log_softmax(z).mean()
+            ),
+            "the sum was divided by V: there are N tokens, so divide by N": lambda z, y: (
+                picked(z, y).sum() / z.size(-1)
+            ),
+            "there was a softmax before log_softmax, which has its own: hand it the logits": (
+                lambda z, y: cross_entropy(z.softmax(-1), y)
+            ),
+            "logits and targets were moved by a place: row i goes with target i already": (
+                lambda z, y: cross_entropy(z[:-1], y[1:])
+            ),
+            "e to a large logit is too large for a computer: take ln p from the log_softmax above": (
+                lambda z, y: F.nll_loss(quotient(z).log(), y)
+            ),
+            "e to a large logit is too large for a computer, also within a sum: take ln p from the log_softmax above": (
+                lambda z, y: F.nll_loss(z - summed(z.exp()).log(), y)
+            ),
         },
         atol=1e-4,
         gradient=True,
@@ -277,6 +345,21 @@ ITEMS = (
             "the last batch was left out: each token counts, also in a batch that isn't full": as_float(
                 lambda losses, sizes: token_perplexity(losses[: len(losses) - 1 or 1], sizes[: len(sizes) - 1 or 1])
             ),
+            "the last batch was left out, and where there is one only, nothing is left: each token counts": as_float(
+                without_the_last
+            ),
+            "only the first batch was counted: is there a return within the loop?": as_float(
+                lambda losses, sizes: losses[0].exp()
+            ),
+            "the means were added up: add up nats, add up tokens, divide once": as_float(
+                lambda losses, sizes: losses.sum().exp()
+            ),
+            "the means were divided by the sizes: they are means already, and times its size each gives nats": as_float(
+                lambda losses, sizes: (losses / sizes).sum().exp()
+            ),
+            "it was rounded: give back the number as it is": (
+                lambda losses, sizes: round(token_perplexity(losses, sizes), 2)
+            ),
         },
     ),
     Item(
@@ -295,13 +378,25 @@ ITEMS = (
             ),
             "it was divided by words: bytes are len(text.encode())": per(lambda text: len(text.split())),
             "these are the bits of the whole text: divide by its bytes": lambda nats, text: nats / math.log(2),
-            "2 was raised to the bits: that would be a perplexity per byte": (
+            "2 was raised to the bits, or e to the nats: that would be a perplexity per byte": (
                 lambda nats, text: 2 ** bits_per_byte(nats, text)
             ),
             "white space at the ends was left out: the line break is part of the text, and it cost something too": (
                 per(lambda text: len(text.strip().encode()))
             ),
-            "it was divided by the bits of the text: divide by its bytes": per(lambda text: 8 * len(text.encode())),
+            "this is an eighth of it: was it divided by the bits of the text, or by ln 256 for ln 2?": (
+                per(lambda text: 8 * len(text.encode()))
+            ),
+            "it was multiplied by the bytes: bits for each of them are bits divided by bytes": (
+                lambda nats, text: nats / math.log(2) * len(text.encode())
+            ),
+            "the logarithm of the nats was taken: they are logarithms already, and dividing by ln 2 makes bits": (
+                lambda nats, text: math.log2(nats) / len(text.encode())
+            ),
+            "ln 2 was rounded to 0.693: math.log(2) has all its digits": (
+                lambda nats, text: nats / len(text.encode()) / 0.693
+            ),
+            "it was rounded: give back the number as it is": lambda nats, text: round(bits_per_byte(nats, text), 2),
             "the fraction is upside down: bits for each byte are bits divided by bytes": (
                 lambda nats, text: 1 / bits_per_byte(nats, text)
             ),
@@ -342,7 +437,35 @@ ITEMS = (
                 token_perplexity=lambda nll, text, right: nll.exp().mean()
             ),
             "e to a large logit is too large for a computer: score with the log_softmax above, which takes the largest "
-            "of each row away first": score_by_quotient,
+            "of each row away first": score_by(lambda z: quotient(z).log()),
+            "e to a large logit is too large for a computer, also within a sum: score with the log_softmax above": (
+                score_by(lambda z: z - summed(z.exp()).log())
+            ),
+            "for bits_per_byte the loss was multiplied by the length of the text: it is a mean over N tokens, so "
+            "multiply by N": scored_with(
+                bits_per_byte=lambda nll, text, right: bits_per_byte(right["loss"] * len(text), text)
+            ),
+            "bits_per_byte was multiplied by ln 2: a bit is less than a nat, so there are more of them; divide": (
+                scored_with(bits_per_byte=lambda nll, text, right: nll.sum() / len(text.encode()) * math.log(2))
+            ),
+            "bits_per_byte has the bits of the whole text: divide by its bytes": scored_with(
+                bits_per_byte=lambda nll, text, right: nll.sum() / math.log(2)
+            ),
+            "bits_per_byte was made of the perplexity: it is the loss that is in nats": scored_with(
+                bits_per_byte=lambda nll, text, right: bits_per_byte(right["token_perplexity"], text)
+            ),
+            "token_perplexity is the loss: the exponential is missing": scored_with(
+                token_perplexity=lambda nll, text, right: right["loss"]
+            ),
+            "token_perplexity is e to the surprise of the whole text: it is e to the mean, the loss": scored_with(
+                token_perplexity=lambda nll, text, right: nll.sum().exp()
+            ),
+            "only the loss is wrong, which is a sum: it is the mean over the N tokens": scored_with(
+                loss=lambda nll, text, right: nll.sum()
+            ),
+            "the numbers were rounded: give them back as they are": (
+                lambda *case: {name: round(number, 2) for name, number in score(*case).items()}
+            ),
             "token_perplexity was made of the surprise per byte: it is e to the loss per token": scored_with(
                 token_perplexity=lambda nll, text, right: 2 ** right["bits_per_byte"]
             ),
@@ -379,6 +502,22 @@ ITEMS = (
                 "measure", "text"
             ),
             "this is True where it should be False": lambda a, b: not may_compare(a, b),
+            "it is never True: two equal figures may be compared; is something compared by `is` and not by ==?": (
+                lambda a, b: False
+            ),
+            "it is always True: a figure on another text says something else": lambda a, b: True,
+            "whatever has the same tokens was let through: `and` goes before `or`, so put what stands at the `or` in "
+            "parentheses": lambda a, b: (
+                (may_compare(a, b) and a["measure"] != "token_perplexity") or a["tokens"] == b["tokens"]
+            ),
+            "the context was looked at for token perplexities only: who has more to look back on guesses better, "
+            "whatever the unit": lambda a, b: (
+                may_compare(a, b, ("measure", "text"))
+                and (a["measure"] != "token_perplexity" or a["context_bytes"] == b["context_bytes"])
+            ),
+            "the second measure was not looked at: a perplexity and bits per byte are no two values of one thing": (
+                lambda a, b: may_compare(a, b | {"measure": a["measure"]})
+            ),
         },
     ),
 )

@@ -1,8 +1,10 @@
 """Chapter 01: counting pairs, merging one, learning merges, encoding with them, decoding."""
 
 import random
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
 from itertools import pairwise
 
 import tiktoken
@@ -26,6 +28,11 @@ def characters(text: str) -> list[bytes]:
     return [character.encode() for character in text]
 
 
+def zeros(text: str) -> list[bytes]:
+    """The slip of `bytes(number)`, which is that many zero bytes."""
+    return [bytes(number) for number in text.encode()]
+
+
 def drawn_text(rng: random.Random, length: int) -> str:
     """A text of few letters, so that pairs occur often, with something that isn't ASCII."""
     return "".join(rng.choice(LETTERS) for _ in range(length)) + "é" + rng.choice(LETTERS) + "é"
@@ -39,6 +46,7 @@ def pair_cases(rng: random.Random) -> list[Case]:
         ([b"th", b"e", b"t", b"he", b" ", b"th", b"e", b"t", b"he"],),
         (single("née née"),),
         ([b"a"],),
+        ([b"a", b"b"],),
         ([],),
         (single(drawn_text(rng, 20)),),
     ]
@@ -62,10 +70,12 @@ def apart(tokens: list[bytes]) -> dict[Pair, int]:
 
 def merge_cases(rng: random.Random) -> list[Case]:
     """Tokens and a pair: several places, at either end, a run of equals, the same bytes in another cut, nowhere."""
+    th = bytes(bytearray(b"th"))  # equal to any other b"th", but not the same object
     return [
         (single("that cat"), (b"a", b"t")),
         ([b"a"] * 5, (b"a", b"a")),
-        ([b"t", b"he", b"th", b"e", b"t", b"h", b"e", b"th"], (b"th", b"e")),
+        ([b"t", b"he", b"th", b"e", b"t", b"h", b"e", b"th"], (th, b"e")),
+        ([b"xa", b"|", b"a", b"|x", b"a", b"|"], (b"a", b"|")),
         (single("né, née"), (b"\xc3", b"\xa9")),
         (single("ab"), (b"a", b"b")),
         (single("baa"), (b"a", b"b")),
@@ -113,13 +123,19 @@ def from_the_right(tokens: list[bytes], pair: Pair) -> list[bytes]:
     return [token[::-1] for token in back[::-1]]
 
 
+def last_twice(tokens: list[bytes], pair: Pair) -> list[bytes]:
+    """The slip of a loop up to the last token but one, and the last one put after it whatever was merged."""
+    return [*merged(tokens, pair, stop=1), tokens[-1]]
+
+
 def learn_cases(rng: random.Random) -> list[Case]:
-    """Texts and numbers of merges: ties, runs of equals, other than ASCII, none left, none wanted."""
+    """Texts and numbers of merges: ties, runs of equals, capitals, other than ASCII, none left, none wanted."""
     return [
         (RHYME, 3),
         ("aaaa", 5),
         ("abracadabra", 4),
         ("aaa ab ab aaa ab", 2),
+        ("Tut Aha aha ", 5),
         ("née naïve, née 熊", 4),
         ("", 3),
         ("aba", 0),
@@ -157,13 +173,20 @@ def counted_once(text: str, n: int) -> list[Pair]:
     return [pair for pair, _ in Counter(pairwise(single(text))).most_common(n)]
 
 
-def learn_in_words(text: str, n: int) -> list[Pair]:
+def learn_in_words(text: str, n: int, cut: Callable[[str], list[str]] = str.split) -> list[Pair]:
     """The slip of cutting the text at its spaces first."""
-    words, merges = [single(word) for word in text.split()], []
+    words, merges = [single(word) for word in cut(text)], []
     while len(merges) < n and (counts := Counter(pair for word in words for pair in pairwise(word))):
         merges.append(first_met(counts))
         words = [merge_pair(word, merges[-1]) for word in words]
     return merges
+
+
+def numbered_pairs(text: str, n: int) -> list[tuple[int, int]]:
+    """The slip of merging ids instead of bytes."""
+    merges = learn(text, n)
+    ids = {left + right: 256 + i for i, (left, right) in enumerate(merges)}
+    return [(ids.get(left, left[0]), ids.get(right, right[0])) for left, right in merges]
 
 
 def encode_cases(rng: random.Random) -> list[Case]:
@@ -175,10 +198,10 @@ def encode_cases(rng: random.Random) -> list[Case]:
         ("finally", FINALLY),
         ("abc bc bcd", ORDERED),
         ("cd cd bcd", ORDERED),
-        ("in the hat", learn(RHYME, 12)),
+        ("In the hat ", learn(RHYME, 12)),
         ("aaaaaaa", [(b"a", b"a"), (b"aa", b"aa")]),
         ("née 😀", [(b"\xc3", b"\xa9"), (b"n", b"\xc3\xa9"), (b"\xf0", b"\x9f")]),
-        ("the", []),
+        ("finally", []),
         ("", FINALLY),
         (drawn_text(rng, 30), drawn),
     ]
@@ -197,13 +220,14 @@ def encode_by(
     merges: list[Pair],
     choose: Callable[[list[Pair], dict[Pair, int]], Pair],
     cut: Callable[[str], list[bytes]] = single,
+    merge: Callable[[list[bytes], Pair], list[bytes]] = merge_pair,
     rounds: int = -1,
 ) -> list[bytes]:
-    """Encoding by hand, in which the choice of the next pair, the first cut and the number of rounds are given."""
+    """Encoding by hand, in which the choice of the next pair, the cut, the merge and the rounds are given."""
     rank = {pair: i for i, pair in enumerate(merges)}
     tokens = cut(text)
     while rounds and (known := [pair for pair in pairwise(tokens) if pair in rank]):
-        tokens = merge_pair(tokens, choose(known, rank))
+        tokens = merge(tokens, choose(known, rank))
         rounds -= 1
     return tokens
 
@@ -223,12 +247,34 @@ def longest_first(text: str, merges: list[Pair]) -> list[bytes]:
     return out
 
 
-def once_each(text: str, merges: list[Pair]) -> list[bytes]:
-    """The slip of making each merge in one place only."""
+def merge_first(tokens: list[bytes], pair: Pair) -> list[bytes]:
+    """The slip of merging a pair in one place only."""
+    return merged(tokens, pair, limit=1)
+
+
+def in_turn(text: str, merges: Iterable[Pair], merge: Callable = merge_pair) -> list[bytes]:
+    """These merges, one after the other."""
+    return reduce(merge, merges, single(text))
+
+
+def up_to_a_gap(text: str, merges: list[Pair]) -> list[bytes]:
+    """The slip of stopping at the first merge that has nothing to do."""
     tokens = single(text)
     for pair in merges:
-        tokens = merged(tokens, pair, limit=1)
+        if pair not in pairwise(tokens):
+            break
+        tokens = merge_pair(tokens, pair)
     return tokens
+
+
+def one_walk(text: str, merges: list[Pair]) -> list[bytes]:
+    """The slip of walking along the text once, and joining what is in the list."""
+    tokens, out = single(text), []
+    while tokens:
+        width = 2 if tuple(tokens[:2]) in merges else 1
+        out.append(b"".join(tokens[:width]))
+        tokens = tokens[width:]
+    return out
 
 
 def numbered(text: str, merges: list[Pair]) -> list[int]:
@@ -246,6 +292,7 @@ def decode_cases(rng: random.Random) -> list[Case]:
         ([b"5", b"\xe2\x82\xac", b" or", b" \xf0\x9f\x98", b"\x80"],),
         ([b"n", b"a", b"\xc3", b"\xaf", b"ve"],),
         ([b"half: ", b"\xf0\x9f", b"!"],),
+        ([b"\xf0\x9f", b"\x98\x80", b" \xff\xff\r\n"],),
         ([],),
         ([drawn[:at], drawn[at:-1], drawn[-1:]],),
     ]
@@ -254,6 +301,19 @@ def decode_cases(rng: random.Random) -> list[Case]:
 def decode(tokens: list[bytes]) -> str:
     """The bytes of all tokens, read as UTF-8."""
     return str(b"".join(tokens), "utf-8", "replace")
+
+
+def decode_each(tokens: list[bytes], errors: str = "replace") -> str:
+    """The slip of decoding each token by itself."""
+    return "".join(token.decode(errors=errors) for token in tokens)
+
+
+def decode_or(tokens: list[bytes], otherwise: Callable[[list[bytes]], str]) -> str:
+    """The slip of a way out where the bytes are no text."""
+    try:
+        return b"".join(tokens).decode()
+    except UnicodeDecodeError:
+        return otherwise(tokens)
 
 
 ITEMS = (
@@ -284,6 +344,15 @@ ITEMS = (
             ),
             "in a run like aaa the pair was counted once: here it occurs twice, at merging it will be joined once": (
                 apart
+            ),
+            "each count is one too small: where a pair is met for the first time, that is 1": (
+                lambda tokens: {pair: count - 1 for pair, count in count_pairs(tokens).items()}
+            ),
+            "left and right have changed places: the key is (left, right), as they stand in the list": (
+                lambda tokens: dict(Counter((right, left) for left, right in pairwise(tokens)))
+            ),
+            "the keys are pairs of numbers, the bytes in the tokens: walk along the list, whose tokens stay whole": (
+                lambda tokens: dict(Counter(pairwise(b"".join(tokens))))
             ),
         },
     ),
@@ -318,6 +387,27 @@ ITEMS = (
             ),
             "the pair was taken out and nothing put in: its place belongs to left + right": (
                 lambda tokens, pair: merged(tokens, pair, put=lambda left, right: [])
+            ),
+            "nothing was merged: is a list compared with a tuple? they are never equal, so make a tuple of the slice": (
+                lambda tokens, pair: list(tokens)
+            ),
+            "the last token stands there once too often: where the end was merged, nothing is left to put after it": (
+                last_twice
+            ),
+            "a pair at the very end was left as it was: the last place to look at is the last token but one": (
+                lambda tokens, pair: merged(tokens[:-1], pair) + tokens[-1:]
+            ),
+            "after a merge a token was left out: go on two places further, not three": (
+                lambda tokens, pair: merged(tokens, pair, skip=3)
+            ),
+            "only what was joined is in the list: a token that isn't part of the pair is taken as it is": (
+                lambda tokens, pair: [pair[0] + pair[1]] * (len(tokens) - len(merge_pair(tokens, pair)))
+            ),
+            "both tokens are in the pair, but not in its order: the first is to be pair[0], the second pair[1]": (
+                lambda tokens, pair: merged(tokens, pair, fits=lambda left, right: left in pair and right in pair)
+            ),
+            "the tokens were compared by `is`: equal bytes needn't be the same object, so compare by ==": (
+                lambda tokens, pair: merged(tokens, pair, fits=lambda left, right: left is pair[0] and right is pair[1])
             ),
         },
     ),
@@ -358,8 +448,26 @@ ITEMS = (
                 lambda text, n: [left + right for left, right in learn(text, n)]
             ),
             "there is one merge too many: stop when there are n": lambda text, n: learn(text, n + 1),
-            "n is the number of merges, not the size of the vocabulary: nothing is to be taken off for the bytes": (
-                lambda text, n: learn(text, n - 256)
+            "there is one merge too few: stop when there are n": lambda text, n: learn(text, n - 1),
+            "no merge was made: n is how many there are to be, not the size of the vocabulary, and the list begins "
+            "with single bytes": lambda text, n: [],
+            "the pair last in the alphabet was taken, however often it occurs: max(counts, key=counts.get)": (
+                lambda text, n: learn(text, n, choose=max)
+            ),
+            "the tokens are numbers: text.encode() gives them one by one, and bytes([number]) makes a byte of each": (
+                lambda text, n: learn(text, n, cut=lambda text: list(text.encode()))
+            ),
+            "the tokens are zeros: bytes(116) is 116 zero bytes, bytes([116]) is one byte, the t": (
+                lambda text, n: learn(text, n, cut=zeros)
+            ),
+            "a pair came with its count, and was never merged: most_common(1)[0] is (pair, count), and its [0] the "
+            "pair": lambda text, n: Counter(pairwise(single(text))).most_common(1) * n,
+            "pairs of ids came back: the tokens themselves are asked for, as bytes": numbered_pairs,
+            "the tokens of the text came back: the list of the merges is asked for": (
+                lambda text, n: in_turn(text, learn(text, n))
+            ),
+            "the text was cut into words, if with the space before each: here merges go across words": (
+                lambda text, n: learn_in_words(text, n, lambda text: re.findall(r" ?\S+|\s+(?!\S)|\s+", text))
             ),
             "in a run like aaa the pair was counted once: count all neighbours, as count_pairs does": (
                 lambda text, n: learn(text, n, count=apart)
@@ -393,12 +501,33 @@ ITEMS = (
             "only one merge was made: go on until no pair is left that is in the list": (
                 lambda text, merges: encode_by(text, merges, earliest, rounds=1)
             ),
-            "each merge was made in one place only: make it wherever the pair stands": once_each,
+            "each merge was made in one place only: make it wherever the pair stands": (
+                lambda text, merges: in_turn(text, merges, merge_first)
+            ),
             "the ids came back: the tokens themselves are asked for, as bytes": numbered,
             "nothing was merged: the single bytes came back": lambda text, merges: single(text),
             "the text was cut at its spaces: here merges go across them, and no space may get lost": (
                 lambda text, merges: [token for word in text.split() for token in encode(word, merges)]
             ),
+            "numbers came back, and nothing was merged: text.encode() gives them one by one, and bytes([number]) makes "
+            "a byte of each": lambda text, merges: list(text.encode()),
+            "the tokens are zeros: bytes(116) is 116 zero bytes, bytes([116]) is one byte, the t": (
+                lambda text, merges: zeros(text)
+            ),
+            "the merges were made from the last to the first: a merge needs the tokens that those before it make": (
+                lambda text, merges: in_turn(text, reversed(merges))
+            ),
+            "it stops at the first merge that isn't in the text: go on to the next, which may be": up_to_a_gap,
+            "the merge learnt first was never made: is its rank, 0, taken for False?": (
+                lambda text, merges: encode_by(text, merges[1:], earliest)
+            ),
+            "the text was walked along once, and what stood in the list was joined: merging makes new pairs, and which "
+            "goes first is their order in the list": one_walk,
+            "only pairs that stand in the text from the start were merged: merging makes new ones": (
+                lambda text, merges: in_turn(text, [pair for pair in merges if pair in pairwise(single(text))])
+            ),
+            "the leftmost place where any merge fits came first: the pair that was learnt first does, wherever it "
+            "stands": lambda text, merges: encode_by(text, merges, lambda known, rank: known[0], merge=merge_first),
         },
     ),
     Item(
@@ -408,10 +537,22 @@ ITEMS = (
         decode_cases,
         {
             "each token was decoded by itself, and half a character is no text: join all bytes first, then decode": (
-                lambda tokens: "".join(token.decode(errors="replace") for token in tokens)
+                decode_each
             ),
             "each token was decoded by itself, and half a character was dropped: join all bytes first, then decode": (
-                lambda tokens: "".join(token.decode(errors="ignore") for token in tokens)
+                lambda tokens: decode_each(tokens, "ignore")
+            ),
+            "each token was decoded by itself, and given up where it is no text: join all bytes first, then decode": (
+                lambda tokens: "".join(decode_or([token], lambda given_up: "\ufffd") for token in tokens)
+            ),
+            "where some bytes are no text, each token was decoded by itself: errors='replace' leaves the rest whole": (
+                lambda tokens: decode_or(tokens, decode_each)
+            ),
+            "where some bytes are no text, all was given up: errors='replace' puts � in their place alone": (
+                lambda tokens: decode_or(tokens, lambda given_up: "\ufffd")
+            ),
+            "a list of texts came back: one string is asked for": (
+                lambda tokens: [token.decode(errors="replace") for token in tokens]
             ),
             "there are spaces between the tokens: a token brings its own, so join with nothing": (
                 lambda tokens: b" ".join(tokens).decode(errors="replace")
@@ -426,6 +567,9 @@ ITEMS = (
             "the bytes came back as they are: .decode makes a string of them": lambda tokens: b"".join(tokens),
             "this is how Python prints bytes, with b and quotes: .decode makes text of them, str doesn't": (
                 lambda tokens: str(b"".join(tokens))
+            ),
+            "this is how Python prints each token, with b and quotes: join all bytes first, then .decode": (
+                lambda tokens: "".join(map(str, tokens))
             ),
             "white space at the ends got lost: it is part of the text": lambda tokens: decode(tokens).strip(),
         },

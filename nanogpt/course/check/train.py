@@ -15,6 +15,7 @@ from nanogpt.model import GPT
 from nanogpt.optim import decay_groups
 
 BETAS, EPSILON, DECAY = (0.9, 0.95), 1e-8, 0.1
+TABLES = ("token_embedding.weight", "position_embedding.weight")
 
 Shapes = dict[str, tuple[int, ...]]
 Step = tuple[Tensor, Tensor, Tensor]
@@ -48,9 +49,12 @@ def three_pieces(step: int, peak: float, warmup: int, n_steps: int, cooldown: in
 
 
 def names_cases(rng: random.Random) -> list[Case]:
-    """The shapes of a GPT without biases, of one with, and of one with a head and vectors of its own."""
+    """The shapes of a GPT without biases, of one with, of one with a head and vectors of its own, and of a model in
+    which neither names nor shapes are those of a GPT."""
     odd = shapes_of(2, bias=True) | {"lm_head.weight": (20, 8), "blocks.0.scale": (8,), "temperature": ()}
-    return [(shapes_of(1, bias=False),), (shapes_of(rng.randrange(1, 4), bias=True),), (odd,)]
+    other: Shapes = {"patch_embedding.weight": (8, 3, 4, 4), "mixer.kernel": (8, 8, 3), "blocks.0.scale.weight": (8,)}
+    other |= {"blocks.0.mlp.up.weight": (32, 8), "score.weight": (1, 8)}
+    return [(shapes_of(1, bias=False),), (shapes_of(rng.randrange(1, 4), bias=True),), (odd,), (other,)]
 
 
 def shapes_of(n_layer: int, bias: bool) -> Shapes:
@@ -87,20 +91,23 @@ def clip_together(weight_grad: Tensor, bias_grad: Tensor, limit: float) -> tuple
     return parameters[0].grad, parameters[1].grad, norm.item()
 
 
-def clipped_by(norm_of: Callable[[Tensor, Tensor], Tensor], up: bool = False) -> Callable[..., tuple]:
-    """The slip of another length than the right one; or of scaling up as well as down."""
-
-    def slip(a: Tensor, b: Tensor, limit: float) -> tuple[Tensor, Tensor, float]:
-        norm = norm_of(a, b)
-        scale = limit / norm if up else (limit / norm).clamp(max=1.0)
-        return a * scale, b * scale, norm.item()
-
-    return slip
-
-
 def length(a: Tensor, b: Tensor) -> Tensor:
     """The length of both, end to end."""
     return torch.cat([a.flatten(), b.flatten()]).norm()
+
+
+def clipped_by(
+    norm_of: Callable[[Tensor, Tensor], Tensor] = length,
+    factor: Callable[[Tensor, float], Tensor] = lambda norm, limit: (limit / norm).clamp(max=1.0),
+) -> Callable[..., tuple]:
+    """The slip of another length than the right one, or of another factor."""
+
+    def slip(a: Tensor, b: Tensor, limit: float) -> tuple[Tensor, Tensor, float]:
+        norm = norm_of(a, b)
+        scale = factor(norm, limit)
+        return a * scale, b * scale, norm.item()
+
+    return slip
 
 
 def clipped_apart(a: Tensor, b: Tensor, limit: float) -> tuple[Tensor, Tensor, float]:
@@ -156,6 +163,11 @@ def evenly(i: int, sizes: list[int]) -> float:
     return 1 / len(sizes)
 
 
+def last(i: int, sizes: list[int]) -> float:
+    """The last micro-batch's share, and nothing of the others."""
+    return share(i, sizes) * (i == len(sizes) - 1)
+
+
 def running_sums(i: int, sizes: list[int]) -> float:
     """How often share i is counted when the growing sum is sent backward each time."""
     return share(i, sizes) * (len(sizes) - i)
@@ -186,22 +198,35 @@ def adamw_step(
     return p.detach(), optimizer.state[p]["exp_avg"], optimizer.state[p]["exp_avg_sq"]
 
 
-def adamw_but(**slip: bool) -> Callable[..., Step]:
+def correction(beta: float, t: int) -> float:
+    """What a mean that began at 0 is divided by."""
+    return 1 - beta**t
+
+
+def adamw_but(
+    corrected: Callable[[float, int], float] = correction, betas: tuple[float, float] = BETAS, **slip: bool
+) -> Callable[..., Step]:
     """AdamW with one thing done otherwise."""
 
     def step(w: Tensor, g: Tensor, m: Tensor, v: Tensor, t: int, rate: float, decay: float = DECAY) -> Step:
-        b1, b2 = BETAS[::-1] if "swapped" in slip else BETAS
+        b1, b2 = betas
         g = g + decay * w if "in_gradient" in slip else g
-        keep, take = (1 - b1, b1) if "mirrored" in slip else (b1, 1.0 if "unweighted" in slip else 1 - b1)
-        m = keep * m + take * g
-        v = b2 * v + (1 - b2) * (g.abs() if "unsquared" in slip else g**2)
-        m_hat, v_hat = (m, v) if "uncorrected" in slip else (m / (1 - b1**t), v / (1 - b2**t))
-        root = v_hat if "rootless" in slip else (v_hat + EPSILON).sqrt() if "inside" in slip else v_hat.sqrt()
-        move = rate * m_hat / (root if "inside" in slip else root + EPSILON)
+        k1, k2 = (1 - b1, 1 - b2) if "mirrored" in slip else (b1, b2)
+        before = m, v
+        m = k1 * m + (1.0 if "unweighted" in slip else 1 - k1) * g
+        v = k2 * v + (1 - k2) * (g if "unsquared" in slip else g**2)
+        m_hat, v_hat = before if "old" in slip else (m, v)
+        m_hat, v_hat = m_hat / corrected(b1, t), v_hat / corrected(b2, t)
+        root = v_hat.sqrt()
+        root = v_hat if "rootless" in slip else v.sqrt() / corrected(b2, t) if "root_first" in slip else root
+        root = (v_hat + EPSILON).sqrt() if "inside" in slip else root if "bare" in slip else root + EPSILON
+        move = rate * (m_hat + (decay * w if "in_ratio" in slip else 0.0)) / root
         move = -move if "uphill" in slip else move
-        pull = 0.0 if "in_gradient" in slip or "undecayed" in slip else decay if "rateless" in slip else rate * decay
+        pull = decay if "rateless" in slip else rate * decay
+        pull = 0.0 if {"in_gradient", "undecayed", "in_ratio"} & {*slip} else pull
         w = (w - move) * (1 - pull) if "after" in slip else w * (1 - pull) - move
-        return (w, m_hat, v_hat) if "hats" in slip else (w, m, v)
+        means = (m_hat, v_hat) if "hats" in slip else (m, v)
+        return (*means, w) if "means_first" in slip else (w, *means)
 
     return step
 
@@ -249,28 +274,36 @@ def resume(
     return p.detach(), optimizer.state[p]["exp_avg"], optimizer.state[p]["exp_avg_sq"], stop
 
 
-def resume_but(**slip: bool) -> Callable[..., tuple]:
-    """Going on with one thing forgotten."""
+def since(step: int, updates: int) -> int:
+    """The slip of a count from 0, from where it goes on."""
+    return step - updates
+
+
+def resume_but(
+    zero: str = "",
+    steps: Callable[[int, int], range] = range,
+    batch: Callable[[int, int], int] = lambda step, updates: step,
+    rate: Callable[[int, int], int] = lambda step, updates: step,
+    t: Callable[[int, int], int] = lambda step, updates: step + 1,
+    count: Callable[[int, int], int] = lambda updates, stop: stop,
+    **slip: bool,
+) -> Callable[..., tuple | None]:
+    """Going on with one thing forgotten: by a mean's name what is set to 0, then the numbers of the steps, what each
+    asks for, which update it is, and what count comes back."""
 
     def go_on(w: Tensor, m: Tensor, v: Tensor, updates: int, stop: int, gradient_at: Callable, rate_at: Callable):
-        if "empty" in slip or "no_m" in slip:
-            m = torch.zeros_like(m)
-        if "empty" in slip or "no_v" in slip:
-            v = torch.zeros_like(v)
-        updates = 0 if "all_again" in slip else updates
-        steps = range(updates, stop)
-        steps = range(updates, updates + stop) if "stop_more" in slip else steps
-        steps = range(updates, stop + 1) if "one_more" in slip else steps
-        steps = range(updates + 1, stop) if "skipped" in slip else steps
-        steps = range(updates + 1, stop + 1) if "shifted" in slip else steps
-        for i, step in enumerate(steps):
-            t = i + 1 if "empty" in slip or "recounted" in slip else updates + i + 1
-            t = updates + 1 if "stuck" in slip else step if "step" in slip else t
-            gradient = gradient_at(w, i if "old_batches" in slip or "from_zero" in slip else step)
-            rate = rate_at(i if "old_rates" in slip or "from_zero" in slip else step)
-            w, m, v = adamw_but()(w, gradient, m, v, t, rate)
-        made = updates + len(steps)
-        return w, m, v, updates if "unmoved" in slip else made
+        m = torch.zeros_like(m) if "m" in zero else m
+        v = torch.zeros_like(v) if "v" in zero else v
+        first, memory = w, (m, v)
+        for step in steps(updates, stop):
+            gradient = gradient_at(first if "one_place" in slip else w, batch(step, updates))
+            w, m, v = adamw_but()(w, gradient, m, v, t(step, updates), rate_at(rate(step, updates)))
+            m, v = memory if "forgetful" in slip else (m, v)
+            if "inside" in slip:
+                return w, m, v, stop
+        if "by_step" in slip or "after_step" in slip:
+            return w, m, v, step + ("after_step" in slip)
+        return None if "inside" in slip else (w, m, v, count(updates, stop))
 
     return go_on
 
@@ -306,7 +339,7 @@ ITEMS = (
                 lambda s, p, w, n, c: three_pieces(s, 1.0, w, n, c)
             ),
             "the way down starts right after the warm-up: stay at the peak until `cooldown` steps are left": (
-                lambda s, p, w, n, c: line(s, (-1, 0.0), (w - 1, p), (n, 0.0))
+                lambda s, p, w, n, c: p * ((s + 1) / w if s < w else (n - s) / (n - w))
             ),
             "cooldown was taken for the step at which the way down starts: it is the number of steps it takes": (
                 lambda s, p, w, n, c: p * (s + 1) / w if s < w else p if s < c else p * (n - s) / (n - c)
@@ -319,12 +352,23 @@ ITEMS = (
             "// leaves whole numbers only, here 0 or 1: divide with /": (
                 lambda s, p, w, n, c: p * min(1, (s + 1) // w, (n - s) // c)
             ),
+            "the first step and the last have a rate of 0: count step + 1 on the way up and n_steps - step down": (
+                lambda s, p, w, n, c: p * max(0.0, min(1.0, s / w, (n - 1 - s) / c))
+            ),
+            "both ways are one step too long: divide by warmup and by cooldown, not by one more": (
+                lambda s, p, w, n, c: p * ((s + 1) / (w + 1) if s < w else min(1.0, (n - s) / (c + 1)))
+            ),
+            "it goes over the peak: the share is at most 1": lambda s, p, w, n, c: p * min((s + 1) / w, (n - s) / c),
+            "step `warmup` is counted with the way up, and goes over the peak: the way up ends before it, with <": (
+                lambda s, p, w, n, c: p * (s + 1) / w if s <= w else three_pieces(s, p, w, n, c)
+            ),
+            "warmup and cooldown have changed places": lambda s, p, w, n, c: three_pieces(s, p, c, n, w),
         },
     ),
     Item(
         "names_to_decay",
         "names_to_decay(shapes): names and shapes of parameters, a dict -> the names, in the same order, of all that "
-        "have two axes or more and are no embedding",
+        "have two axes or more and don't hold the word embedding",
         names_to_decay,
         names_cases,
         {
@@ -355,12 +399,28 @@ ITEMS = (
             "the names are right, but sorted: keep the order in which they came": (
                 lambda shapes: sorted(names_to_decay(shapes))
             ),
+            "only the matrices of the blocks are in it: others decay too, the head among them, so decide by axes": (
+                lambda shapes: [n for n in names_to_decay(shapes) if n.startswith("blocks")]
+            ),
+            "all that is called weight is in it, gains and embeddings too: ask for axes, and leave embeddings out": (
+                lambda shapes: [n for n in shapes if "weight" in n]
+            ),
+            "it goes by names, but a gain can be called weight and a matrix something else: ask for axes": (
+                lambda shapes: [n for n in shapes if n.endswith("weight") and "norm" not in n and "embedding" not in n]
+            ),
+            "only shapes with two axes are in it: those with more decay too, >= 2": (
+                lambda shapes: [n for n in names_to_decay(shapes) if len(shapes[n]) == 2]
+            ),
+            "everything is in it: both must hold, two axes and no embedding, so join them with and": list,
+            "only two embeddings are left out: leave out every name that holds the word": (
+                lambda shapes: [n for n, s in shapes.items() if len(s) >= 2 and n not in TABLES]
+            ),
         },
     ),
     Item(
         "clip_together",
-        "clip_together(weight_grad, bias_grad, limit) -> (both gradients scaled down by one factor to a common length "
-        "of at most limit, the length before)",
+        "clip_together(weight_grad, bias_grad, limit): (C_out, C_in), (C_out,), a number -> (both gradients, scaled "
+        "down by one factor to a common length of at most limit, the length before)",
         clip_together,
         clip_cases,
         {
@@ -370,7 +430,7 @@ ITEMS = (
             "single numbers were cut off at the limit, which turns the direction: scale all by one factor": (
                 lambda a, b, limit: (a.clamp(-limit, limit), b.clamp(-limit, limit), length(a, b).item())
             ),
-            "short gradients were made longer: the factor is at most 1": clipped_by(length, up=True),
+            "short gradients were made longer: the factor is at most 1": clipped_by(factor=lambda norm, x: x / norm),
             "the length returned is the one after the clip: measure before, it's what one wants to see in a log": (
                 lambda a, b, limit: (*clip_together(a, b, limit)[:2], min(limit, length(a, b).item()))
             ),
@@ -391,6 +451,21 @@ ITEMS = (
             ),
             "nothing was clipped: multiply both by limit / length where the length is above the limit": (
                 lambda a, b, limit: (a, b, length(a, b).item())
+            ),
+            "too long ones get a length of 1, not of limit: the factor is limit / length": (
+                clipped_by(factor=lambda norm, x: torch.where(norm > x, 1 / norm, 1.0))
+            ),
+            "the factor is upside down: it is limit / length": (
+                clipped_by(factor=lambda norm, x: (norm / x).clamp(max=1.0))
+            ),
+            "the factor is at least 1, so nothing gets shorter: clamp takes max=1, not min=1": (
+                clipped_by(factor=lambda norm, x: (x / norm).clamp(min=1.0))
+            ),
+            "limit was divided by the squared length: take the root first": (
+                clipped_by(factor=lambda norm, x: (x / norm**2).clamp(max=1.0))
+            ),
+            "the length is that of the longer one: add the squares of both, then take one root": (
+                clipped_by(lambda a, b: torch.maximum(a.norm(), b.norm()))
             ),
         },
     ),
@@ -419,12 +494,29 @@ ITEMS = (
                 accumulated(share, lambda i, sizes: 1.0)
             ),
             "the loss is right, but the gradient is the last micro-batch's alone: it has to be kept, not set to zero "
-            "in between": accumulated(share, lambda i, sizes: share(i, sizes) * (i == len(sizes) - 1)),
+            "in between": accumulated(share, last),
             "loss and gradient are the last micro-batch's alone: add up over all of them": (
                 accumulated(lambda i, sizes: float(i == len(sizes) - 1), lambda i, sizes: float(i == len(sizes) - 1))
             ),
             "the early micro-batches are counted again and again: send each part backward, not the growing sum": (
                 accumulated(share, running_sums)
+            ),
+            "the gradient is right, but the loss was weighted twice: the weighted losses are added up as they are": (
+                accumulated(lambda i, sizes: share(i, sizes) ** 2, share)
+            ),
+            "it was divided by the number of micro-batches, too: the shares, size / B, add up to 1 already": (
+                accumulated(
+                    lambda i, sizes: share(i, sizes) / len(sizes), lambda i, sizes: share(i, sizes) / len(sizes)
+                )
+            ),
+            "the gradient is right, but the loss is the last micro-batch's alone: add up over all of them": (
+                accumulated(last, share)
+            ),
+            "sums over tokens were divided by B: it is the mean over all tokens, so divide by B * T": (
+                lambda weight, x, y, sizes: [y.size(1) * part for part in loss_and_gradient(weight, x, y)]
+            ),
+            "these are sums over all tokens: divide by how many there are, B * T": (
+                lambda weight, x, y, sizes: [y.numel() * part for part in loss_and_gradient(weight, x, y)]
             ),
         },
     ),
@@ -436,7 +528,7 @@ ITEMS = (
         adamw_cases,
         {
             "the bias correction is missing: divide m by 1 - beta1**t and v by 1 - beta2**t for the update": (
-                adamw_but(uncorrected=True)
+                adamw_but(lambda beta, t: 1.0)
             ),
             "decay went into the gradient, which is Adam with L2: pull the weight itself, by 1 - rate * decay": (
                 adamw_but(in_gradient=True)
@@ -447,15 +539,38 @@ ITEMS = (
             "it moves up the gradient: the move is subtracted": adamw_but(uphill=True),
             "epsilon stands under the root: it is added to the root": adamw_but(inside=True),
             "the root of v is missing: v is of the size of a squared gradient": adamw_but(rootless=True),
-            "v holds the size of the gradient, not its square": adamw_but(unsquared=True),
-            "beta1 and beta2 have changed places: 0.9 belongs to m, 0.95 to v": adamw_but(swapped=True),
-            "the new gradient has the old mean's share: m keeps beta1 of itself and takes in 1 - beta1": (
+            "v takes in the gradient, not its square, and can fall below 0, where it has no root": (
+                adamw_but(unsquared=True)
+            ),
+            "beta1 and beta2 have changed places: 0.9 belongs to m, 0.95 to v": adamw_but(betas=BETAS[::-1]),
+            "the new values have the old means' share: a mean keeps beta of itself and takes in 1 - beta": (
                 adamw_but(mirrored=True)
             ),
             "m takes in the whole gradient: it is a mean, so the gradient counts 1 - beta1": adamw_but(unweighted=True),
             "the corrected means were returned: the hats are for the update alone, hand back m and v themselves": (
                 adamw_but(hats=True)
             ),
+            "beta2 is 0.999, as torch has it where nothing is said: here it is 0.95": adamw_but(betas=(0.9, 0.999)),
+            "the correction has t + 1: t counts this update already": adamw_but(lambda beta, t: 1 - beta ** (t + 1)),
+            "the bias correction has t - 1, and divides by 0 at the first update: t is the number of this update": (
+                adamw_but(lambda beta, t: 1 - beta ** (t - 1))
+            ),
+            "the exponent of the bias correction is missing: divide by 1 - beta**t, which grows towards 1": (
+                adamw_but(lambda beta, t: 1 - beta)
+            ),
+            "m is corrected, but v isn't: divide it by 1 - beta2**t": (
+                adamw_but(lambda beta, t: correction(beta, t) if beta == BETAS[0] else 1.0)
+            ),
+            "v is corrected, but m isn't: divide it by 1 - beta1**t": (
+                adamw_but(lambda beta, t: correction(beta, t) if beta == BETAS[1] else 1.0)
+            ),
+            "the move was made from the old m and v: write the new ones first": adamw_but(old=True),
+            "the root of v was taken before its correction: divide v by 1 - beta2**t, then take the root": (
+                adamw_but(root_first=True)
+            ),
+            "epsilon is missing: where every gradient was 0 the ratio is 0 / 0": adamw_but(bare=True),
+            "the decay stands inside the ratio: pull the weight itself, by 1 - rate * decay": adamw_but(in_ratio=True),
+            "the means come first: the order is weight, m, v": adamw_but(means_first=True),
         },
     ),
     Item(
@@ -466,34 +581,63 @@ ITEMS = (
         resume_cases,
         {
             "it goes on with an empty memory: m and v come from the checkpoint, and so does the count": (
-                resume_but(empty=True)
+                resume_but("mv", t=lambda step, updates: step - updates + 1)
             ),
-            "m was set to zero: it comes from the checkpoint": resume_but(no_m=True),
-            "v was set to zero: it comes from the checkpoint": resume_but(no_v=True),
-            "the bias correction counts from 1 again: update number step + 1 is t": resume_but(recounted=True),
-            "t is the number of the step, which is one too low: step 0 is update number 1": resume_but(step=True),
-            "t stays what it was at the start: it grows by 1 with each update": resume_but(stuck=True),
+            "m was set to zero: it comes from the checkpoint": resume_but("m"),
+            "v was set to zero: it comes from the checkpoint": resume_but("v"),
+            "the bias correction counts from 1 again: update number step + 1 is t": resume_but(
+                t=lambda step, updates: step - updates + 1
+            ),
+            "t is the number of the step, which is one too low: step 0 is update number 1": resume_but(
+                t=lambda step, updates: step
+            ),
+            "t stays what it was at the start: it grows by 1 with each update": resume_but(
+                t=lambda step, updates: updates + 1
+            ),
             "the batches begin again at step 0: ask for the gradient of the steps from `updates` on": (
-                resume_but(old_batches=True)
+                resume_but(batch=since)
             ),
             "the rates begin again at step 0: ask for the rates of the steps from `updates` on": (
-                resume_but(old_rates=True)
+                resume_but(rate=since)
             ),
             "batches and rates begin again at step 0: the steps to do are range(updates, stop)": (
-                resume_but(from_zero=True)
+                resume_but(batch=since, rate=since)
             ),
             "the whole training is done again, from step 0: the steps to do are range(updates, stop)": (
-                resume_but(all_again=True)
+                resume_but(steps=lambda updates, stop: range(stop))
             ),
-            "it makes `stop` more updates: stop is where the count ends, updates included": resume_but(stop_more=True),
-            "it makes one update too many: step stop belongs to the future": resume_but(one_more=True),
+            "it makes `stop` more updates: stop is where the count ends, updates included": resume_but(
+                steps=lambda u, stop: range(u, u + stop), count=lambda u, stop: u + stop
+            ),
+            "it makes one update too many: step stop belongs to the future": resume_but(
+                steps=lambda u, stop: range(u, stop + 1), count=lambda u, stop: stop + 1
+            ),
             "it leaves out a step: `updates` updates are made, so the next step is number `updates`": (
-                resume_but(skipped=True)
+                resume_but(steps=lambda updates, stop: range(updates + 1, stop))
             ),
             "all steps are one too late: the first step has number 0, so the next has number `updates`": (
-                resume_but(shifted=True)
+                resume_but(steps=lambda u, stop: range(u + 1, stop + 1), t=lambda step, updates: step)
             ),
-            "the count returned is the old one: it is `stop` when all is done": resume_but(unmoved=True),
+            "the count returned is the old one: it is `stop` when all is done": resume_but(count=lambda u, stop: u),
+            "m and v were set to zero, though the count goes on: they come from the checkpoint": resume_but("mv"),
+            "it makes one update more than it counts: the last step is stop - 1, range(updates, stop)": (
+                resume_but(steps=lambda updates, stop: range(updates, stop + 1))
+            ),
+            "batches, rates and t begin again: the steps to do are range(updates, stop)": (
+                resume_but(batch=since, rate=since, t=lambda step, updates: step - updates + 1)
+            ),
+            "the rate stays what it was at the start: ask for the rate of each step": (
+                resume_but(rate=lambda step, updates: updates)
+            ),
+            "each update starts from the checkpoint's m and v: the next one starts from those that came back": (
+                resume_but(forgetful=True)
+            ),
+            "each gradient was taken at the checkpoint's weight: take it at the weight as it now is": (
+                resume_but(one_place=True)
+            ),
+            "only one update is made: the return stands inside the loop": resume_but(inside=True),
+            "the count returned is the last step's number: it is `stop`, one more": resume_but(by_step=True),
+            "where nothing is left to do there is no step to count from: return stop": resume_but(after_step=True),
         },
     ),
 )
