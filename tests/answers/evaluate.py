@@ -27,6 +27,11 @@ def nll_by_loops(logits, targets, vocab_size):
     return torch.tensor(out)
 
 
+def nll_overflowing(logits, targets, vocab_size):
+    e = torch.exp(logits[:, :vocab_size])
+    return -torch.log(e / e.sum(dim=1, keepdim=True))[range(len(targets)), targets]
+
+
 def nll_by_gather(logits, targets, vocab_size):
     hidden = torch.arange(logits.size(1)) >= vocab_size
     logp = logits.masked_fill(hidden, -torch.inf).log_softmax(-1)
@@ -93,6 +98,11 @@ def gap_by_loops(nats_a, nats_b, counts, draws):
     return means[5], means[195]
 
 
+def gap_by_two_quantiles(nats_a, nats_b, counts, draws):
+    gaps = (nats_a - nats_b)[draws].sum(dim=1) / counts[draws].sum(dim=1)
+    return gaps.quantile(0.025).item(), gaps.quantile(0.975).item()
+
+
 def gap_by_quantile(nats_a, nats_b, counts, draws):
     tokens = counts[draws].sum(-1)
     means = nats_a[draws].sum(-1) / tokens - nats_b[draws].sum(-1) / tokens
@@ -110,7 +120,7 @@ RIGHT = {
     "fair_nll": [text_by_cross_entropy, text_in_a_batch, text_token_by_token],
     "word_tokens": [word_by_length, word_by_parts],
     "last_word": [word_by_loops, word_at_once],
-    "gap_interval": [gap_by_loops, gap_by_quantile],
+    "gap_interval": [gap_by_loops, gap_by_quantile, gap_by_two_quantiles],
 }
 
 
@@ -161,6 +171,20 @@ def text_by_means(model, ids, V, T):
     return torch.stack([F.cross_entropy(model(x[None])[0, :, :V], y) for x, y in pairs])
 
 
+def text_by_cuts(model, ids, V, T, n=1, read=0, score=1, batch=(0,)):
+    """A student's windows: cut all but n tokens, what is read and scored shifted, the batch's axis as it likes."""
+    out = []
+    for s, e in windows_by_while(len(ids) - n, T):
+        logits = model(ids[None, s + read : e + read])[batch]
+        out.append(F.cross_entropy(logits[:, :V], ids[s + score : e + score], reduction="none"))
+    return out
+
+
+def text_without_batch(model, ids, V, T):
+    out = [model(ids[s:e])[:, :V].log_softmax(1) for s, e in windows_by_while(len(ids) - 1, T)]
+    return -torch.cat(out)[range(len(ids) - 1), ids[1:]]
+
+
 def text_at_once(model, ids, V, T):
     return F.cross_entropy(model(ids[None, :-1])[0, :, :V], ids[1:], reduction="none")
 
@@ -175,9 +199,18 @@ def word_scored(logits, ids, n, verdict=all, total=sum, at=-1):
     return total(nats), verdict(right)
 
 
+def word_by_rows(logits, ids, n_context):
+    rows, word = logits[n_context - 1 :], ids[n_context:]
+    return F.cross_entropy(rows, word, reduction="sum").item(), bool((rows.argmax(-1) == word).all())
+
+
 def gap_percentiles(values, low=2.5, high=97.5):
     low, high = np.percentile(values.numpy(), [low, high])
     return float(low), float(high)
+
+
+def per(nats, counts, draws):
+    return nats[draws].sum(1) / counts[draws].sum(1)
 
 
 def gap_edges(a, b, c, draws):
@@ -211,15 +244,21 @@ WRONG = {
         (lambda n, T: [(s, min(s + T, n) - 1) for s in range(0, n, T)], "one too small"),
         (lambda n, T: [(max(0, min(s + T, n) - T), min(s + T, n)) for s in range(0, n, T)], "reaches back"),
         (lambda n, T: [(s, min(T, n - s)) for s in range(0, n, T)], "pairs of start and length"),
-        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, max(T // 2, 1))], "move on by half a context"),
+        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T // 2)], "move on by half a context"),
         (lambda n, T: list(range(0, n, T)), "the starts alone"),
         (lambda n, T: torch.arange(n).split(T), "so"),
         (lambda n, T: [(s, min(s + T, n)) for s in range(1, n, T)], "so"),
-        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, max(1, T - 1))], "the last token of the one before"),
+        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T - 1)], "the last token of the one before"),
+        (lambda n, T: [(i * T, min(i * T + T, n)) for i in range(n // T + 1)], "an empty window stands at the end"),
+        (lambda n, T: [(i, min(i + T, n)) for i in range(n)], "a window begins at every token"),
+        (lambda n, T: [(s, min(s + T, n - 1)) for s in range(0, n - 1, T)], "the last token is in no window"),
+        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n - 1, T - 1)], "where the one before has its last"),
+        (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T + 1)], "left out between two windows"),
+        (lambda n, T: windows_by_while(n - n % T, T) + [(n - T, n)] * (n % T > 0), "begins before 0"),
         (lambda n, T: None, "nothing came back"),
     ],
     "real_nll": [
-        (lambda x, y, V: -x.log_softmax(-1)[range(len(y)), y], "over all rows, the padding too"),
+        (lambda x, y, V: -x.log_softmax(-1)[range(len(y)), y], "cut the second axis"),
         (lambda x, y, V: -x.softmax(-1)[:, :V].log()[range(len(y)), y], "over all rows, the padding too"),
         (lambda x, y, V: nll_by_loops(x * (torch.arange(x.shape[1]) < V), y, x.shape[1]), "e^0 is 1"),
         (lambda x, y, V: -x[:, x.shape[1] - V :].log_softmax(1).gather(1, y[:, None])[:, 0], "cut at the front"),
@@ -231,9 +270,17 @@ WRONG = {
         (lambda x, y, V: -x.gather(1, y[:, None]).squeeze(1), "not yet a share of all"),
         (lambda x, y, V: F.nll_loss(x[:, :V], y, reduction="none"), "not yet a share of all"),
         (lambda x, y, V: F.nll_loss(x[:, :V].softmax(1).log_softmax(1), y, reduction="none"), "a softmax twice"),
-        (lambda x, y, V: -x[:, :V].log_softmax(0)[range(len(y)), y], "so"),
+        (lambda x, y, V: -x[:, :V].log_softmax(0)[range(len(y)), y], "down the text"),
         (lambda x, y, V: nll_by_loops(x, y, V).double(), "float64"),
-        (lambda x, y, V: -x[:V].log_softmax(-1)[range(len(y)), y], "so"),
+        (lambda x, y, V: -x[:V].log_softmax(-1)[range(len(y)), y], "IndexError"),
+        (lambda x, y, V: F.cross_entropy(x[:V], y, reduction="none"), "tokens of the text were taken"),
+        (nll_overflowing, "e^x is more than float32 holds"),
+        (lambda x, y, V: -x[:, :V].softmax(0)[range(len(y)), y].log(), "down the text"),
+        (lambda x, y, V: nll_by_gather(x, y, V + 1), "one row too many is left"),
+        (lambda x, y, V: F.cross_entropy(x[:, :-1], y, reduction="none"), "only the last row was cut off"),
+        (lambda x, y, V: torch.distributions.Categorical(logits=x[:, :V]).entropy(), "this is the entropy"),
+        (lambda x, y, V: -x[:, :V].log_softmax(-1)[:, y], "each target was looked up in each row"),
+        (lambda x, y, V: -x[:, :V].log_softmax(-1).gather(1, y[:, None]), "this is a column"),
     ],
     "fair_nll": [
         (lambda m, i, V, T: text_in(m, i, V, range(0, len(i) - T, T), T), "what doesn't fill a window is left out"),
@@ -249,6 +296,16 @@ WRONG = {
         (lambda m, i, V, T: -text_in(m, i, V, range(0, len(i) - 1, T), T), "the sign is missing"),
         (text_at_once, "tokens do not fit the model's context_length"),
         (lambda m, i, V, T: text_in(m, i, V, range(0, len(i) - 1, max(1, T // 2)), T), "the shape is"),
+        (lambda *c: torch.cat(text_by_cuts(*c, n=0)), "nothing comes after the last one"),
+        (lambda *c: torch.cat(text_by_cuts(*c, n=0, score=0)), "and all N of them"),
+        (lambda *c: torch.cat(text_by_cuts(*c, score=0)), "a window reads and scores the same tokens: the targets"),
+        (lambda *c: torch.cat(text_by_cuts(*c, read=1, score=0)), "guessed from the one after it"),
+        (lambda *c: text_by_cuts(*c)[-1], "only the last window came back"),
+        (lambda *c: text_by_cuts(*c)[0], "the return stands inside the loop"),
+        (lambda *c: torch.cat(text_by_cuts(*c)).sum(), "this is the sum"),
+        (lambda *c: torch.cat(text_by_cuts(*c, batch=())), "the batch is still there"),
+        (text_without_batch, "and takes (1, T)"),
+        (lambda *c: text_by_cuts(*c), "a list came back, not a tensor"),
     ],
     "word_tokens": [
         (lambda e, p: (e(" ".join(p.split(" ")[:-1])), e(p.split(" ")[-1])), "the word lost its space"),
@@ -261,6 +318,10 @@ WRONG = {
         (lambda e, p: (e(p), e(p[p.rfind(" ") :])), "the first part is the whole passage"),
         (lambda e, p: (p[: p.rfind(" ")], p[p.rfind(" ") :]), "these are texts, not ids"),
         (lambda e, p: e(p), "things came back, not 2"),
+        (lambda e, p: (e(p[: p.rfind(" ")]), e(p[p.rfind(" ") :].rstrip(".,!?"))), "the full stop was taken off"),
+        (lambda e, p: (e(p.rpartition(" ")[0] + " "), e(p[p.rfind(" ") :])), "the space stands in both parts"),
+        (lambda e, p: (e(p.rpartition(" ")[0]), e(" ") + e(p.rpartition(" ")[2])), "encoded by itself"),
+        (lambda e, p: (e(p)[: p.rfind(" ")], e(p)[p.rfind(" ") :]), "cut at the place of a character"),
     ],
     "last_word": [
         (lambda x, i, n: word_scored(x, i, n, verdict=lambda right: right[0]), "when its first token is"),
@@ -285,6 +346,14 @@ WRONG = {
         ),
         (lambda x, i, n: word_scored(x, i, n)[0], "a float came back"),
         (lambda x, i, n: word_scored(x, i, n - 1), "so"),
+        (word_by_rows, "the last row is in it"),
+        (lambda x, i, n: word_scored(x, i, n, at=-2), "one place too early"),
+        (lambda x, i, n: word_scored(x, i, len(i) - 1), "only the word's last token was scored"),
+        (lambda x, i, n: word_scored(x, i, n, total=lambda nats: sum(nats) / math.log(2)), "this is in bits"),
+        (lambda x, i, n: word_scored(x, i, n)[::-1], "the surprise comes first"),
+        (lambda x, i, n: word_scored(x, i, n, verdict=lambda right: int(all(right))), "a number, 1 or 0"),
+        (lambda x, i, n: word_scored(x, i, n, verdict=np.mean), "the share of tokens that were right"),
+        (lambda x, i, n: word_scored(x, i, n, total=torch.tensor), "a number for each token"),
     ],
     "gap_interval": [
         (lambda a, b, c, d: gap_percentiles((a / c - b / c)[d].mean(1)), "the documents' own means"),
@@ -301,5 +370,13 @@ WRONG = {
         (gap_in_place, "changed in place"),
         (lambda a, b, c, d: ((a - b)[d].sum(1) / c[d].sum(1)).quantile(torch.tensor([0.025, 0.975])), "a Tensor came"),
         (lambda a, b, c, d: gap_percentiles(((a - b) / c)[d].sum(1)), "so"),
+        (lambda a, b, c, d: gap_percentiles(abs(a - b)[d].sum(1) / c[d].sum(1)), "lost their sign"),
+        (lambda a, b, c, d: gap_percentiles((a - b)[d].sum(0) / c[d].sum(0)), "summed over the draws"),
+        (lambda a, b, c, d: gap_percentiles(a / c - b / c), "the draws weren't used"),
+        (lambda *case: gap_by_quantile(*case)[::-1], "the higher edge came first"),
+        (lambda a, b, c, d: gap_percentiles((a - b)[d].sum(1) / c[d].sum(1), 25, 75), "the middle half"),
+        (lambda a, b, c, d: gap_percentiles((a - b)[d].sum(1) / c[d].sum(1), 0, 95), "the lowest 95%"),
+        (lambda a, b, c, d: gap_percentiles(per(a, c, d).exp() - per(b, c, d).exp()), "differences of perplexities"),
+        (lambda a, b, c, d: gap_percentiles((per(a, c, d) - per(b, c, d)).exp()), "ratios of perplexities"),
     ],
 }

@@ -19,7 +19,7 @@ def temper_by_rows(logits, temperature):
 
 def temper_by_power(logits, temperature):
     if temperature == 0:
-        return (logits == logits.amax(-1, keepdim=True)).float()
+        return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
     raised = logits.softmax(-1) ** (1 / temperature)
     return raised / raised.sum(-1, keepdim=True)
 
@@ -106,6 +106,15 @@ def write_by_unread(step, prompt, count, vocab_size):
     return ids[len(prompt) :]
 
 
+def write_token_by_token(step, prompt, count, vocab_size):
+    cache, ids = None, list(prompt)
+    for i in range(len(prompt) + count - 1):
+        logits, cache = step([ids[i]], cache)
+        if i >= len(prompt) - 1:
+            ids.append(logits[-1][:vocab_size].argmax().item())
+    return ids[len(prompt) :]
+
+
 def write_by_recursion(step, prompt, count, vocab_size, cache=None):
     if count == 0:
         return []
@@ -120,7 +129,7 @@ RIGHT = {
     "batch_top_p": [top_p_by_scatter, top_p_by_lists, top_p_by_pairs],
     "batch_probs": [dials_in_place_of_logits, dials_on_probs],
     "cached_head": [head_by_loops, head_by_comparison],
-    "cached_greedy": [write_by_unread, write_by_recursion],
+    "cached_greedy": [write_by_unread, write_by_recursion, write_token_by_token],
 }
 
 
@@ -129,6 +138,30 @@ def temper(logits, temperature, at_zero=None):
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).float() if at_zero is None else at_zero(logits)
     return torch.softmax(logits / temperature, -1)
+
+
+def ones_at(logits, places):
+    out = torch.zeros(logits.shape)
+    out[places] = 1.0
+    return out
+
+
+def temper_overflowing(logits, temperature):
+    if temperature == 0:
+        return temper(logits, 0)
+    e = torch.exp(logits / temperature)
+    return e / torch.sum(e, dim=1, keepdim=True)
+
+
+def top_k_by_mask(logits, indices, start=True):
+    """A student's mask: all are to go, those at the indices not."""
+    mask = torch.full(logits.shape, start)
+    mask.scatter_(1, indices, False)
+    return torch.where(mask, -torch.inf, logits)
+
+
+def ranked(logits):
+    return torch.sort(logits, dim=1, descending=True, stable=True).indices
 
 
 def top_k_of_topk(logits, k):
@@ -181,6 +214,19 @@ def mixed_nucleus(logits, p):
     probs = logits.softmax(-1).sort(-1, descending=True)[0]
     out = logits.clone()
     out[probs.cumsum(-1) - probs >= p] = -torch.inf
+    return out
+
+
+def nucleus_by_gather(logits, p):
+    ordered, order = torch.sort(logits, -1, True)
+    gone = late(ordered.softmax(-1)) >= p
+    return torch.where(gone.gather(1, order), -torch.inf, logits)
+
+
+def nucleus_of_all_rows(logits, p):
+    ordered, order = torch.sort(logits, -1, True)
+    out = logits.clone()
+    out[:, order[late(ordered.softmax(-1)) >= p]] = -torch.inf
     return out
 
 
@@ -252,6 +298,23 @@ def head_with_small_mask(q, k, v, pk, pv):
     return attend(q, keys, values, torch.ones(len(q), len(q)).triu(1).bool()), keys, values
 
 
+def head_by_weights(q, k, v, pk, pv, weigh):
+    keys, values = grown(k, v, pk, pv)
+    seen = torch.arange(len(keys)) <= torch.arange(len(pk), len(keys))[:, None]
+    return weigh(q @ keys.T / math.sqrt(q.shape[1]), seen) @ values, keys, values
+
+
+def head_of_the_future(q, k, v, pk, pv):
+    return head_by_weights(
+        q, k, v, pk, pv, lambda s, seen: s.masked_fill(seen.tril(len(pk) - 1), -torch.inf).softmax(-1)
+    )
+
+
+def head_side_by_side(q, k, v, pk, pv):
+    keys, values = torch.cat([pk, k], 1), torch.cat([pv, v], 1)
+    return (q @ keys.T).softmax(-1) @ values, keys, values
+
+
 def write(step, prompt, count, rows=None, row=-1):
     """A student's writing, with something to get wrong."""
     out, unread, cache = [], prompt, None
@@ -295,6 +358,35 @@ def write_stuck(step, prompt, count, V):
     return [logits[-1, :V].argmax().item() for _ in range(count)]
 
 
+def write_with(step, prompt, count, V, following, start=0):
+    """A student's writing, which reads something else after a token."""
+    out, unread, cache = [], prompt[start:], None
+    for _ in range(count):
+        logits, cache = step(unread, cache)
+        out.append(logits[-1, :V].argmax().item())
+        unread = following(out[-1])
+    return out
+
+
+def write_of_all_rows(step, prompt, count, V):
+    out, unread, cache = [], prompt, None
+    for _ in range(count):
+        logits, cache = step(unread, cache)
+        unread = [torch.argmax(logits[:, :V]).item()]
+        out += unread
+    return out
+
+
+def write_anew(step, prompt, count, V):
+    ids = list(prompt)
+    for _ in range(count):
+        cache = None
+        for token in ids:
+            logits, cache = step([token], cache)
+        ids.append(logits[-1, :V].argmax().item())
+    return ids[len(prompt) :]
+
+
 def write_all_again(step, prompt, count, V):
     ids, cache = list(prompt), None
     for _ in range(count):
@@ -333,6 +425,15 @@ WRONG = {
         (lambda x, t: torch.div(x, t) if t > 0 else temper(x, 0), "the softmax is missing"),
         (lambda x, t: temper(x, t and 1.0), "changes nothing"),
         (lambda x, t: x.exp() ** (1 / t) if t else temper(x, 0), "so"),
+        (lambda x, t: torch.softmax(x / (t + 1e-9), -1), "a tiny number in the place of 0"),
+        (lambda x, t: temper(x, t, lambda z: (z == z.max(1, keepdim=True)[0]).float()), "the row sums to more"),
+        (lambda x, t: temper(x, t, lambda z: F.one_hot(z.argmax(1)).float()), "hand F.one_hot their number"),
+        (lambda x, t: temper(x, t, lambda z: ones_at(z, (slice(None), z.argmax(1)))), "the 1.0 of every row"),
+        (lambda x, t: temper(x, t, lambda z: ones_at(z, z.argmax(1))), "whole rows were filled"),
+        (lambda x, t: temper(x, t, lambda z: ones_at(z, (slice(None), z[0].argmax()))), "so"),
+        (temper_overflowing, "is more than float32 holds"),
+        (lambda x, t: temper(torch.softmax(x, 1), t), "one softmax came before"),
+        (lambda x, t: torch.log_softmax(x / t, 1) if t else temper(x, 0), "these are logarithms"),
     ],
     "batch_top_k": [
         (lambda x, k: torch.where(x < x.topk(k)[0][:, [-1]], -torch.inf, x), "with ties more than k stay"),
@@ -352,6 +453,16 @@ WRONG = {
         ),
         (lambda x, k: x.sort(descending=True)[0][:, :k], "the k values alone"),
         (top_k_changed, "changed in place"),
+        (lambda x, k: top_k_by_mask(x, ranked(x)[:, :k], start=False), "nothing is cut"),
+        (lambda x, k: top_k_by_mask(x, ranked(x)[:k]), "takes the first k rows"),
+        (lambda x, k: top_k_by_mask(x, ranked(x)[:, : k - 1]), "one too few stays"),
+        (lambda x, k: x.where(top_k_by_rank(x, k).isinf(), -torch.inf), "what should stay is cut"),
+        (lambda x, k: torch.where(torch.arange(x.shape[1]) < k, x, -torch.inf), "the first k ids of each row stay"),
+        (lambda x, k: F.pad(x.sort(-1, True)[0][:, :k], (0, x.shape[1] - k), value=-torch.inf), "in the sorted order"),
+        (lambda x, k: top_k_by_rank(x, k).clamp(min=-1e9), "low but finite"),
+        (lambda x, k: torch.where(ranked(x) < k, x, -torch.inf), "taken for ranks"),
+        (lambda x, k: torch.where(top_k_by_rank(x, k).isinf(), 0, x.softmax(1)), "that don't sum to 1"),
+        (lambda x, k: top_k_by_rank(x, k).isinf(), "this is the mask"),
         (lambda x, k: [top_k_by_rank(row[None], k)[0] for row in x], "a list came back"),
     ],
     "batch_top_p": [
@@ -369,6 +480,17 @@ WRONG = {
         (lambda x, p: nucleus(x, p, lambda q: late(x.sort(descending=True)[0]) >= p), "the logits were added up"),
         (lambda x, p: nucleus(x, p, lambda q: late(q).flatten().view_as(q) > 1 - p), "so"),
         (lambda x, p: top_p_by_scatter(x[0], p), "because"),
+        (lambda x, p: x.where(top_p_by_lists(x, p).isinf(), -torch.inf), "what should stay is cut"),
+        (lambda x, p: top_p_by_lists(x, p).clamp(min=-1e9), "low but finite"),
+        (nucleus_by_gather, "read with gather"),
+        (lambda x, p: nucleus(x, p, lambda q: late(x.softmax(1)) >= p), "the probabilities aren't"),
+        (lambda x, p: nucleus(x, p, lambda q: late(q) >= 1 - p), "compared with 1 - p, which would"),
+        (lambda x, p: nucleus(x, p, lambda q: q.cumsum(1) <= 1 - p, descending=False), "cuts the likeliest too"),
+        (lambda x, p: nucleus(x, p, lambda q: q.cumsum(0) - q >= p), "down the batch"),
+        (lambda x, p: nucleus(x, p, lambda q: (late(q) >= p)[0].expand(q.shape)), "so"),
+        (nucleus_of_all_rows, "what is cut in one row is cut in all"),
+        (lambda x, p: x.softmax(1).where(top_p_by_lists(x, p).isfinite(), -torch.inf), "though -inf where they are"),
+        (lambda x, p: top_p_by_lists(x, p) == -torch.inf, "this is the mask"),
     ],
     "batch_probs": [
         (
@@ -389,6 +511,22 @@ WRONG = {
         (lambda x, t, k, p: top_p_after_k(temper(x, t), k, p).softmax(1) if t else temper(x, 0), "given probabilities"),
         (lambda x, t, k, p: top_p_after_k(x / t, k, p).softmax(1), "all is right but at temperature 0"),
         (lambda x, t, k, p: top_p_after_k(x / t, k, p) if t else temper(x, 0), "the softmax is missing"),
+        (lambda x, t, k, p: top_p_after_k(x * t, k, p).softmax(1) if t else temper(x, 0), "were multiplied by"),
+        (lambda x, t, k, p: top_p_after_k(temper(x, t), k, p).softmax(1), "given probabilities, at 0 too"),
+        (
+            lambda x, t, k, p: dials(x, [(divide, t), (top_k_by_lists, k), (temper, 1), (top_p_by_lists, p)], t),
+            "top-p was given probabilities",
+        ),
+        (
+            lambda x, t, k, p: dials(x, [(divide, t), (*[(top_k_by_rank, k), (top_p_by_lists, p)][k is None],)], t),
+            "elif",
+        ),
+        (
+            lambda x, t, k, p: dials(x, [(divide, t), (*[(top_p_by_lists, p), (top_k_by_rank, k)][p is None],)], t),
+            "elif",
+        ),
+        (lambda x, t, k, p: top_p_after_k(x / t if t else x, k, p).softmax(1), "which was taken for 1"),
+        (lambda x, t, k, p: top_p_after_k(x / (t or 1e-6), k, p).softmax(1), "a tiny number in the place"),
     ],
     "cached_head": [
         (head_causal, "the upper left corner"),
@@ -404,13 +542,26 @@ WRONG = {
         (lambda *c: (head(*c)[0], *head(*c)[:0:-1]), "keys and values have changed places"),
         (lambda *c: head(*c)[0], "only the output came back"),
         (lambda *c: (head(*c)[0], head(*c)[1:]), "2 things came back, not 3"),
-        (head_with_small_mask, "RuntimeError"),
+        (head_with_small_mask, "the mask is (T, T)"),
         (lambda q, k, v, pk, pv: head(q, k, k, pk, pv), "so"),
+        (lambda *c: (*grown(*c[1:]), head(*c)[0]), "the keys and values came first"),
+        (lambda *c: head_by_weights(*c, lambda s, seen: s.masked_fill(seen, -torch.inf).softmax(1)), "hand it ~mask"),
+        (lambda *c: head_by_weights(*c, lambda s, seen: s.softmax(1) * seen), "the mask comes after the softmax"),
+        (lambda *c: head_by_weights(*c, lambda s, seen: s.where(seen, 0).softmax(1)), "hidden places were set to 0"),
+        (lambda *c: head_by_weights(*c, lambda s, seen: (s + seen).softmax(1)), "the mask was added"),
+        (lambda *c: head_by_weights(*c, lambda s, seen: s.where(seen, -torch.inf).softmax(0)), "down the columns"),
+        (lambda *c: head(*c, diagonal=lambda S: len(c[0]) + 1), "the mask was moved by T"),
+        (lambda *c: head(*c, diagonal=lambda S: 1 if S == 0 else 999), "as soon as there are past tokens"),
+        (lambda *c: head(*c, scale=len(c[0]) ** -0.5), "the square root of T"),
+        (lambda *c: head(*c, scale=1 / c[0].shape[1]), "divided by D"),
+        (head_of_the_future, "sees itself and the future"),
+        (head_side_by_side, "side by side"),
+        (lambda q, k, v, pk, pv: (head(q, k, k, pk, pk)[0], *grown(k, v, pk, pv)), "the keys were averaged"),
     ],
     "cached_greedy": [
         (lambda step, prompt, count, V: write(step, prompt, count), "the padding can be chosen"),
         (lambda step, prompt, count, V: write(step, prompt, count, V, row=0), "the first row's"),
-        (write_forgetful, "without the cache"),
+        (write_forgetful, "None came in a second time"),
         (write_on_the_prompt, "the cache stays the prompt's"),
         (write_last_twice, "the prompt's last token is read twice"),
         (write_stuck, "the same logits are used each time"),
@@ -422,5 +573,17 @@ WRONG = {
         (write_into_the_prompt, "changed in place"),
         (lambda step, prompt, count, V: torch.tensor(write(step, prompt, count, V)), "a Tensor came back"),
         (lambda step, prompt, count, V: [int(step(prompt, None)[0][:V, -1].argmax())] * count, "so"),
+        (lambda step, prompt, count, V: write_with(step, prompt, count, V, lambda token: token), "a single id"),
+        (
+            lambda step, prompt, count, V: write_with(step, prompt, count, V, lambda _: prompt),
+            "read again in each turn",
+        ),
+        (
+            lambda step, prompt, count, V: write_with(step, prompt, count, V, lambda t: [t], -1),
+            "only the prompt's last",
+        ),
+        (lambda step, prompt, count, V: write(step, prompt, count, V)[:1], "the return stands inside the loop"),
+        (write_of_all_rows, "all rows together"),
+        (write_anew, "None came in a second time"),
     ],
 }

@@ -35,14 +35,15 @@ def reaching_back(n: int, T: int) -> Windows:
 
 
 def logit_cases(rng: random.Random) -> list[Case]:
-    """Logits (N, V + padding), targets (N,) below V, and V; once without any padding."""
-    sizes = [(3, 4, 2), (6, 7, 0), (rng.randrange(4, 9), rng.randrange(5, 9), rng.randrange(2, 5))]
-    cases = []
+    """Logits (N, V + padding), targets (N,) below V, and V: a text longer than V, no padding, large logits."""
+    sizes = [(5, 3, 2), (3, 4, 2), (6, 7, 0), (rng.randrange(4, 9), rng.randrange(5, 9), rng.randrange(2, 5))]
+    cases: list[Case] = []
     for N, V, padding in sizes:
         targets = torch.tensor([rng.randrange(V) for _ in range(N)])
         targets[0] = V - 1
         cases.append((2 * torch.randn(N, V + padding), targets, V))
-    return cases
+    large = torch.tensor([[100.0, 98.0, 70.0, 99.0], [60.0, 100.0, 101.0, 99.0]])
+    return [*cases, (large, torch.tensor([1, 2]), 3)]
 
 
 def real_nll(logits: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
@@ -54,6 +55,18 @@ def padding_at_zero(logits: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
     """The slip of 0 as the padding's logit, which is e^0 = 1 in the sum."""
     zeroed = torch.cat([logits[:, :vocab_size], torch.zeros_like(logits[:, vocab_size:])], dim=1)
     return F.cross_entropy(zeroed, targets, reduction="none")
+
+
+def overflowing(logits: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
+    """The slip of e^x as it is, which is inf from 89 on."""
+    raised = logits[:, :vocab_size].exp()
+    return -(raised[torch.arange(len(targets)), targets] / raised.sum(1)).log()
+
+
+def entropy(logits: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
+    """The slip of the surprise that is to be expected, whatever comes."""
+    logp = logits[:, :vocab_size].log_softmax(-1)
+    return -(logp.exp() * logp).sum(1)
 
 
 def small_gpt(vocab_size: int, padding: int, context_length: int) -> GPT:
@@ -94,6 +107,11 @@ def scored(model: GPT, ids: Tensor, V: int, T: int, cut: Windows | None = None, 
     return torch.cat(parts)
 
 
+def by_window(rule: Callable[[GPT, Tensor, int, int, int], Tensor], every: bool = False) -> Callable[..., Tensor]:
+    """What `rule` makes of (model, ids, V, start, end), joined; `every` cuts all N tokens, not the N - 1 scored."""
+    return lambda model, ids, V, T: torch.cat([rule(model, ids, V, *cut) for cut in windows(len(ids) - (not every), T)])
+
+
 def without_the_rest(model: GPT, ids: Tensor, V: int, T: int) -> Tensor:
     """The slip of leaving out what does not fill a window."""
     cut = [(start, start + T) for start in range(0, len(ids) - T, T)]
@@ -123,13 +141,14 @@ def encode(text: str) -> list[int]:
 
 
 def passage_cases(rng: random.Random) -> list[Case]:
-    """Passages with a last word of one token and of several, not in ASCII, and with a line break before."""
+    """Passages whose last word has one token or several, isn't ASCII, has a line break before it, or a full stop."""
     subject, place = rng.choice(["cat", "bank"]), rng.choice(["mat", "tram"])
     return [
         (encode, "He sat on the mat"),
         (encode, "the cat sat on a\nmat, in the café"),
         (encode, f"He said the {subject} sat on the {place}"),
         (encode, "the bank"),
+        (encode, "the cat said a mat."),
     ]
 
 
@@ -183,8 +202,9 @@ def first_token(logits: Tensor, ids: Tensor, n_context: int) -> tuple[float, boo
 
 
 def gap_cases(rng: random.Random) -> list[Case]:
-    """Documents of very different lengths, both models' nats on each, and 201 draws of as many documents."""
-    cases = []
+    """Documents of very different lengths, both models' nats, 201 draws; first, b is worse on two of three."""
+    mixed = torch.arange(201)[:, None] // torch.tensor([1, 3, 9]) % 3
+    cases = [(torch.tensor([40.0, 90.0, 20.0]), torch.tensor([50.0, 60.0, 27.0]), torch.tensor([20, 30, 5]), mixed)]
     for D in (4, 9, rng.randrange(5, 12)):
         counts = torch.tensor([rng.choice([3, 8, 20, 60, 150]) + rng.randrange(5) for _ in range(D)])
         a = counts * (3 + torch.rand(D))
@@ -258,15 +278,34 @@ ITEMS = (
                 reaching_back
             ),
             "each window begins on the last token of the one before, which is then scored twice: move on by "
-            "context_length": (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, max(1, T - 1))]),
+            "context_length": (lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T - 1)]),
             "these are pairs of start and length: the second is the end, start + length": (
                 lambda n, T: [(start, end - start) for start, end in windows(n, T)]
             ),
             "the windows move on by half a context, so they overlap: these are the windows of a stride": (
-                lambda n, T: [(s, min(s + T, n)) for s in range(0, n, max(1, T // 2))]
+                lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T // 2)]
             ),
             "these are the starts alone: give each with its end, as a pair": (
                 lambda n, T: [start for start, _ in windows(n, T)]
+            ),
+            "where context_length divides n, an empty window stands at the end: none begins at n": (
+                lambda n, T: [(s, min(s + T, n)) for s in range(0, n + 1, T)]
+            ),
+            "a window begins at every token, so they overlap: move on by context_length": (
+                lambda n, T: [(s, min(s + T, n)) for s in range(n)]
+            ),
+            "the last token is in no window: n is how many there are, so the last window ends at n": (
+                lambda n, T: windows(n - 1, T)
+            ),
+            "each window begins where the one before has its last token, so they overlap: move on by context_length": (
+                lambda n, T: [(s, min(s + T, n)) for s in range(0, n - 1, T - 1)]
+            ),
+            "a token is left out between two windows: the next one begins where this one ends": (
+                lambda n, T: [(s, min(s + T, n)) for s in range(0, n, T + 1)]
+            ),
+            "the last window is always n - context_length to n, so tokens are scored twice, and a short text begins "
+            "before 0: let it be shorter": (
+                lambda n, T: [(s, s + T) if s + T <= n else (n - T, n) for s in range(0, n, T)]
             ),
         },
     ),
@@ -277,7 +316,7 @@ ITEMS = (
         real_nll,
         logit_cases,
         {
-            "the softmax runs over all rows, the padding too: cut the logits to vocab_size before it": (
+            "the softmax runs over all rows, the padding too: cut the second axis, logits[:, :vocab_size]": (
                 lambda x, y, V: F.cross_entropy(x, y, reduction="none")
             ),
             "the padding's logits were set to 0, and e^0 is 1, so it still takes its share: cut it off, or use -inf": (
@@ -303,6 +342,25 @@ ITEMS = (
             "this was run through a softmax twice: cross_entropy takes the logits as they are": (
                 lambda x, y, V: F.cross_entropy(x[:, :V].softmax(-1), y, reduction="none")
             ),
+            "the first vocab_size tokens of the text were taken, with the padding: cut the second axis, "
+            "logits[:, :vocab_size]": lambda x, y, V: F.cross_entropy(x[:V], y, reduction="none"),
+            "all is right but for large logits, where e^x is more than float32 holds: log_softmax knows a way round": (
+                overflowing
+            ),
+            "the softmax runs down the text: each token has a distribution of its own, over the last axis, dim=-1": (
+                lambda x, y, V: -x[:, :V].log_softmax(0)[torch.arange(len(y)), y]
+            ),
+            "one row too many is left: logits[:, :vocab_size] has vocab_size of them": (
+                lambda x, y, V: F.cross_entropy(x[:, : V + 1], y, reduction="none")
+            ),
+            "only the last row was cut off: keep the first vocab_size, logits[:, :vocab_size]": (
+                lambda x, y, V: F.cross_entropy(x[:, :-1], y, reduction="none")
+            ),
+            "this is the entropy, the surprise to be expected: asked for is that of the target which came": entropy,
+            "each target was looked up in each row, (N, N): row i goes with target i, as gather pairs them": (
+                lambda x, y, V: -x[:, :V].log_softmax(-1)[:, y]
+            ),
+            "this is a column, (N, 1), as gather leaves it: take [:, 0]": lambda x, y, V: real_nll(x, y, V)[:, None],
         },
     ),
     Item(
@@ -335,6 +393,33 @@ ITEMS = (
                 lambda model, ids, V, T: torch.stack([part.mean() for part in scored(model, ids, V, T).split(T)])
             ),
             "the sign is missing: ln p is below 0, the surprise is -ln p": lambda *case: -scored(*case),
+            "this is the sum: give the surprise of each token": lambda *case: scored(*case).sum(),
+            "the windows were cut over all N tokens, and nothing comes after the last one, so its window has one "
+            "target too few: cut len(ids) - 1": by_window(
+                lambda model, ids, V, s, e: real_nll(model(ids[None, s:e])[0], ids[s + 1 : e + 1], V), every=True
+            ),
+            "a window reads and scores the same tokens, and all N of them: the targets stand one further on, "
+            "ids[start + 1:end + 1]": by_window(
+                lambda model, ids, V, s, e: real_nll(model(ids[None, s:e])[0], ids[s:e], V), every=True
+            ),
+            "a window reads and scores the same tokens: the targets stand one further on, ids[start + 1:end + 1]": (
+                by_window(lambda model, ids, V, s, e: real_nll(model(ids[None, s:e])[0], ids[s:e], V))
+            ),
+            "each token is guessed from the one after it: read ids[start:end], score ids[start + 1:end + 1]": (
+                by_window(lambda model, ids, V, s, e: real_nll(model(ids[None, s + 1 : e + 1])[0], ids[s:e], V))
+            ),
+            "only the last window came back: collect the windows' parts, and join them": (
+                lambda *case: scored(*case, windows(len(case[1]) - 1, case[3])[-1:])
+            ),
+            "only the first window came back: the return stands inside the loop": (
+                lambda *case: scored(*case, windows(len(case[1]) - 1, case[3])[:1])
+            ),
+            "the batch is still there: the model gives (1, T, rows), so take [0] of it": by_window(
+                lambda model, ids, V, s, e: real_nll(model(ids[None, s:e]), ids[s + 1 : e + 1], V)
+            ),
+            "the model was given (T,), and takes (1, T): ids[None, start:end]": by_window(
+                lambda model, ids, V, s, e: real_nll(model(ids[s:e]), ids[s + 1 : e + 1], V)
+            ),
         },
         atol=1e-4,
     ),
@@ -370,6 +455,18 @@ ITEMS = (
             "these are texts, not ids: give both to encode": (
                 lambda encode, p: (p.rpartition(" ")[0], " " + p.rpartition(" ")[2])
             ),
+            "the full stop was taken off the word: all that comes after the last space belongs to it": (
+                lambda encode, p: word_tokens(encode, p.rstrip("."))
+            ),
+            "the space stands in both parts: it belongs to the word alone": (
+                lambda encode, p: (encode(p[: p.rindex(" ") + 1]), encode(p[p.rindex(" ") :]))
+            ),
+            "the space was encoded by itself: ' mat' is one text, and one token": (
+                lambda encode, p: (encode(p[: p.rindex(" ")]), encode(" ") + encode(p[p.rindex(" ") + 1 :]))
+            ),
+            "the ids were cut at the place of a character, but a token is more than one: cut the text, then encode": (
+                lambda encode, p: (encode(p)[: p.rindex(" ")], encode(p)[p.rindex(" ") :])
+            ),
         },
     ),
     Item(
@@ -404,6 +501,31 @@ ITEMS = (
             ),
             "the second part holds an answer for each token: only the word as a whole is right or wrong, .all()": (
                 lambda x, ids, n: (last_word(x, ids, n)[0], x[n - 1 : -1].argmax(-1) == ids[n:])
+            ),
+            "the last row is in it, which answers for what comes after the passage: logits[n_context - 1:-1]": (
+                lambda x, ids, n: (F.cross_entropy(x[n - 1 :], ids[n:], reduction="sum").item(), False)
+            ),
+            "the logits are taken one place too early: the row for the word's first token is n_context - 1": (
+                lambda *case: last_word(*case, late=-1)
+            ),
+            "only the word's last token was scored: a word can have several, and all of them count": (
+                lambda x, ids, n: last_word(x, ids, len(ids) - 1)
+            ),
+            "this is in bits: nats take the natural logarithm": (
+                lambda *case: (last_word(*case)[0] / np.log(2), last_word(*case)[1])
+            ),
+            "the two have changed places: the surprise comes first": lambda *case: last_word(*case)[::-1],
+            "the second part is a number, 1 or 0: make it True or False with bool()": (
+                lambda *case: (last_word(*case)[0], int(last_word(*case)[1]))
+            ),
+            "the second part is the share of tokens that were right: only the word as a whole is, with .all()": (
+                lambda x, ids, n: (last_word(x, ids, n)[0], (x[n - 1 : -1].argmax(-1) == ids[n:]).float().mean().item())
+            ),
+            "the surprise holds a number for each token: it is their sum, with reduction='sum'": (
+                lambda x, ids, n: (
+                    F.cross_entropy(x[n - 1 : -1], ids[n:], reduction="none"),
+                    last_word(x, ids, n)[1],
+                )
             ),
         },
     ),
@@ -447,6 +569,28 @@ ITEMS = (
             "cut off 2.5% at either end": by_deviation,
             "this is the interval of model a alone: subtract b's nats first": (
                 lambda a, b, counts, draws: of_each(a, b, counts, draws)[0]
+            ),
+            "the differences lost their sign: where b paid more, a's less b's is below 0, so no abs()": (
+                lambda a, b, counts, draws: edges(redrawn((a - b).abs(), counts, draws))
+            ),
+            "it is summed over the draws, not over the documents of each: draws is (R, D), so sum along dim=1": (
+                lambda a, b, counts, draws: edges((a - b)[draws].sum(0) / counts[draws].sum(0))
+            ),
+            "the draws weren't used: this is how the single documents spread": (
+                lambda a, b, counts, draws: edges((a - b) / counts)
+            ),
+            "the higher edge came first: (low, high)": lambda *case: gap_interval(*case)[::-1],
+            "this is the middle half: 95% in the middle leave 2.5% at either end": (
+                lambda a, b, counts, draws: edges(redrawn(a - b, counts, draws), 25, 75)
+            ),
+            "this is not the middle: the lowest 95% reach from 0 to 95, the middle ones from 2.5 to 97.5": (
+                lambda a, b, counts, draws: edges(redrawn(a - b, counts, draws), 0, 95)
+            ),
+            "these are differences of perplexities: the gap is in nats per token, without e to the power": (
+                lambda a, b, counts, draws: edges(redrawn(a, counts, draws).exp() - redrawn(b, counts, draws).exp())
+            ),
+            "these are ratios of perplexities: the gap is in nats per token, without e to the power": (
+                lambda a, b, counts, draws: edges(redrawn(a - b, counts, draws).exp())
             ),
         },
     ),
