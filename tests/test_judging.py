@@ -204,7 +204,7 @@ HOSTILE = {
     ),
     "trickles": head(TRICKLE, says=TOO_LONG),
     "has_axes": head("def one_head(*_): return torch.ones(1).reshape([1] * 1000)",
-                     says="a tensor of more than 64 axes came", verdict="stopped"),
+                     says="it broke its connection with the grader", verdict="stopped"),
     "sends_numbers": Work(
         {"causal_mask": f"{SEND}\ndef causal_mask(T):\n    frame = sys._getframe()\n"
          "    while 'number' not in frame.f_locals: frame = frame.f_back\n"

@@ -28,8 +28,7 @@ def release(course: Path, assignment: str) -> Path:
         raise ValueError(f"{notebook} is not what its solution makes; run: nanogpt class build {assignment}")
     master = make_master(solution, exercise)
     hidden_from = course if sandbox.trouble() is None else None  # both are the instructor's own
-    for handed_in, wanted in ((solution, RIGHT), (exercise, NOT_ATTEMPTED)):
-        filled, _ = assemble(master, handed_in)
+    for filled, wanted in ((assemble(master, solution)[0], RIGHT), (master, NOT_ATTEMPTED)):
         judged = judge_notebook(
             filled, stem, Limits(), hidden_from, lambda item, seed: variant(salt(course), "", item, seed)
         )
