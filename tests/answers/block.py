@@ -160,6 +160,23 @@ def norm_without_keepdim(x, weight, bias):
     return (x - x.mean(-1)) / torch.sqrt(x.var(-1, correction=0) + 1e-5) * weight + bias
 
 
+def norm_if_bias(x, weight, bias):
+    y = norm_by_var(x, weight, None)
+    if bias:
+        y = y + bias
+    return y
+
+
+def norm_flat_mean(x, weight, bias):
+    y = (x - x.mean(dim=-1)) / torch.sqrt(x.var(dim=-1, unbiased=False) + 1e-5) * weight
+    return y if bias is None else y + bias
+
+
+def norm_flat_variance(x, weight, bias):
+    y = (x - x.mean(dim=-1, keepdim=True)) / torch.sqrt(x.var(dim=-1, unbiased=False) + 1e-5) * weight
+    return y if bias is None else y + bias
+
+
 def norm_in_place(x, weight, bias):
     x -= x.mean(-1, keepdim=True)
     return norm_by_var(x, weight, bias)
@@ -184,6 +201,20 @@ def norm_of_everything(x, weight, bias):
 
 def block_like(wiring):
     return lambda x, weights, n_head: wiring(x, *parts(weights, n_head))
+
+
+def added(x, *steps):
+    """x plus a branch in several steps."""
+    branch = x
+    for step in steps:
+        branch = step(branch)
+    return x + branch
+
+
+def block_without_norm_biases(x, weights, n_head):
+    _, attention, _, mlp = parts(weights, n_head)
+    x = x + attention(norm_by_var(x, weights["attention_norm.weight"], None))
+    return x + mlp(norm_by_var(x, weights["mlp_norm.weight"], None))
 
 
 def post_norm(x, n1, attention, n2, mlp):
@@ -264,7 +295,17 @@ WRONG = {
         (lambda x, w, b: (x - x.mean(-1, keepdim=True)) / root(x) * w + b, "TypeError"),
         (norm_in_place, "changed in place"),
         (lambda x, w, b: norm_by_var(x.detach(), w, b), "no gradient comes through"),
-        (lambda x, w, b: norm_by_var(x, w, b, eps=1e-8), "so"),
+        (lambda x, w, b: norm_by_var(x, w, b, eps=1e-8), "which is Adam's"),
+        (lambda x, w, b: norm_by_var(x, w, b, eps=1e-12), "so"),
+        (norm_like(lambda x: x.std(-1, keepdim=True)), "and there is no epsilon"),
+        (norm_like(lambda x: ((x - x.mean(-1, True)) ** 2).sum(-1, True).add(1e-5).sqrt()), "not divided by C"),
+        (lambda x, w, b: norm_by_var(x, 1.0 if b is None else w, b), "without a bias the weight is left out"),
+        (lambda x, w, b: norm_by_var(x, w, None) + b, "even where it is None"),
+        (norm_if_bias, "ask `if bias is not None`"),
+        (norm_flat_mean, "has lost its last axis"),
+        (norm_flat_variance, "has lost its last axis"),
+        (lambda x, w, b: norm_along(x, w, b, 2), "axis 2 was measured"),
+        (norm_like(root, after=lambda y, w, b: y * w - (0 if b is None else b)), "so"),
     ],
     "gelu": [
         (lambda x: x * 0.5 * (1 + torch.erf(x / 2**0.5)), "the exact GELU"),
@@ -281,8 +322,19 @@ WRONG = {
         (lambda x: cubed(x, cube=0), "the cubic term is missing"),
         (lambda x: cubed(x, cube=0.44715), "a digit has slipped"),
         (lambda x: cubed(x, factor=math.sqrt(math.pi / 2)), "the root is of pi / 2"),
-        (lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), "stopped at"),
-        (lambda x: cubed(x, factor=math.sqrt(2) / math.pi), "so"),
+        (lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), "torch.tanh takes a"),
+        (lambda x: 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ^ 3))), "no power in Python"),
+        (lambda x: cubed(x, factor=math.sqrt(2) / math.pi), "the root is of 2 alone"),
+        (lambda x: cubed(x, cube=0.0044715), "a zero too many"),
+        (lambda x: cubed(x, cube=0.044715**3), "the factor is cubed too"),
+        (lambda x: 0.5 * x * (1 + torch.tanh((2 / math.pi) ** 0.5 * 0.044715 * (x + x**3))), "x as well"),
+        (
+            lambda x: 0.5 * x * (1 + torch.tanh(torch.tensor((2 / math.pi) ** 0.5)) * (x + 0.044715 * x**3)),
+            "sqrt(2 / pi) alone",
+        ),
+        (lambda x: cubed(x, factor=0.7979), "rounded to 0.7979"),
+        (lambda x: cubed(x, factor=math.sqrt(2 / 3.14)), "so"),
+        (lambda x: x - cubed(x), "so"),
     ],
     "mlp": [
         (lambda *case: feed(*case, bend=lambda z: z), "nothing bends"),
@@ -300,7 +352,11 @@ WRONG = {
             lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u.view(u.shape[::-1]) + bu) @ p.view(p.shape[::-1]) + bp,
             "reshaped where they should be transposed",
         ),
-        (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u + bu) @ p + bp, "RuntimeError"),
+        (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u + bu) @ p + bp, "x @ w.T, and so should you"),
+        (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u.T + bu) @ p + bp, "transpose it too"),
+        (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ p + bu) @ u + bp, "the matrices have changed places"),
+        (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u.T + bu) @ u + bp, "w_up stands in both layers"),
+        (lambda *case: feed(*case, bend=lambda z: z / (1 + torch.exp(-z))), "so"),
         (lambda x, u, bu, p, bp: gelu_by_sigmoid(x @ u.T + bu), "the shape is"),
     ],
     "my_block": [
@@ -325,7 +381,27 @@ WRONG = {
         ),
         (lambda x, weights, n_head: block_by_parts(x, weights, 1), "one head as wide as C"),
         (block_seeing_all, "nothing is masked"),
+        (block_like(lambda x, n1, attention, n2, mlp: added(x + attention(x), n2, mlp)), "the first norm is missing"),
+        (
+            block_like(lambda x, n1, attention, n2, mlp: added(added(x, n1, attention), mlp)),
+            "second norm is missing",
+        ),
+        (block_like(lambda x, n1, attention, n2, mlp: x + attention(n1(x)) + mlp(n1(x))), "read the first normed x"),
+        (
+            block_like(lambda x, n1, attention, n2, mlp: x + attention(n1(x)) + mlp(n2(attention(n1(x))))),
+            "without the stream",
+        ),
+        (
+            block_like(lambda x, n1, attention, n2, mlp: added(added(x, attention, n1), mlp, n2)),
+            "not what they read",
+        ),
+        (
+            block_like(lambda x, n1, attention, n2, mlp: added(n2(added(x, n1, attention)), mlp)),
+            "keep x, and norm it into a new variable",
+        ),
+        (block_without_norm_biases, "the norms' biases are left out"),
         (block_with_a_wrong_norm, "so"),
+        (lambda x, weights, n_head: block_by_parts(x, weights, 2), "so"),
         (block_in_place, "changed in place"),
         (block_using_up_the_weights, "changed in place"),
         (lambda x, weights, n_head: x + weights["attention.weight"], "KeyError"),
@@ -353,6 +429,8 @@ WRONG = {
             "read from the stream",
         ),
         (lambda name, L: 0.02 / (2 * L) ** 0.5 if name.endswith("proj") else 0.02, "one number for everything"),
+        (lambda name, L: 0.02 / (2 * L) ** 0.5 if "proj" in name else std_by_parts(name, L), "before you ask for proj"),
+        (writes_with(lambda L: 0.005), "comes out for 8 blocks"),
         (lambda name, L: std_by_parts(name, 2 * L), "so"),
     ],
 }

@@ -149,6 +149,24 @@ def read(data, name, start=None, order="<f4", shape=True):
     return numbers.view(entry["shape"]) if shape else numbers
 
 
+def read_sized(data, name, size):
+    entry = json.loads(data[8 : 8 + size].decode())[name]
+    first, last = entry["data_offsets"]
+    start = header_of(data)[1]
+    return torch.frombuffer(bytearray(data[start + first : start + last]), dtype=torch.float32).view(entry["shape"])
+
+
+def read_one_after_another(data, name):
+    header, start = header_of(data)
+    numbers = torch.frombuffer(bytearray(data[start:]), dtype=torch.float32)
+    header.pop("__metadata__", None)
+    for key, entry in header.items():
+        count = torch.Size(entry["shape"]).numel()
+        if key == name:
+            return numbers[:count].view(entry["shape"])
+        numbers = numbers[count:]
+
+
 def read_first(data, name):
     header, start = header_of(data)
     count = torch.Size(header[name]["shape"]).numel()
@@ -198,6 +216,12 @@ def name_by_places(name):
     return f"h.{name[7]}.{TABLE[name.split('.', 2)[2].rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}"
 
 
+def name_by_one_character(name):
+    if not name.startswith("blocks"):
+        return name_by_replacing(name)
+    return f"h.{name[7]}." + name_by_replacing(name[9:])
+
+
 def name_by_last_digit(name):
     return name_by_table(name, layer=lambda number: number[-1])
 
@@ -230,6 +254,11 @@ def head_by_rows(c_attn, n_head, head):
     return tuple(part[head * D : (head + 1) * D].T for part in rows.chunk(3))
 
 
+def head_without_dim(c_attn, n_head, head):
+    q, k, v = torch.chunk(c_attn, 3)
+    return [torch.chunk(part, n_head)[head] for part in (q, k, v)]
+
+
 def head_from_one(c_attn, n_head, head):
     parts = [part.chunk(n_head, 1) for part in c_attn.chunk(3, 1)]
     return tuple(chunks[head - 1] for chunks in parts)
@@ -252,6 +281,24 @@ def first_by_atol(ours, theirs, tolerance):
     for i in range(len(ours)):
         if not torch.allclose(ours[i], theirs[i], rtol=0, atol=tolerance):
             return i
+
+
+def first_by_default_atol(ours, theirs, tolerance):
+    for i in range(len(ours)):
+        if not torch.allclose(ours[i], theirs[i], atol=tolerance):
+            return i
+
+
+def first_by_signed_size(ours, theirs, tolerance):
+    for i in range(len(ours)):
+        if (ours[i] - theirs[i]).abs().max() > tolerance * theirs[i].max():
+            return i
+
+
+def first_by_token(ours, theirs, tolerance):
+    shares = (ours - theirs).abs().amax(-1) / theirs.abs().amax(-1)  # (L, T)
+    over = (shares > tolerance).any(1).tolist()
+    return over.index(True) if True in over else None
 
 
 def first_equal(ours, theirs, tolerance):
@@ -311,6 +358,17 @@ def culprits_walk(our_block, their_block, x, n_layer, differ, first=0):
     return found
 
 
+def culprits_passed_over(our_block, their_block, x, n_layer, tolerance):
+    found = []
+    for i in range(n_layer):
+        theirs = their_block(i, x)
+        if relative(our_block(i, x), theirs) > tolerance:
+            found.append(i)
+            continue
+        x = theirs
+    return found
+
+
 def culprits_by_truth(our_block, their_block, x, n_layer, tolerance):
     found = []
     for i in range(n_layer):
@@ -344,8 +402,13 @@ WRONG = {
         (lambda data, name: read(data, name).double(), "float64"),
         (lambda data, name: read(data, name).tolist(), "a list came back"),
         (read_turned, "the tensor was turned"),
-        (read_as_length, "RuntimeError"),
-        (read_as_numbers, "RuntimeError"),
+        (read_as_length, "a start and an end"),
+        (read_as_numbers, "count bytes, not numbers"),
+        (lambda data, name: read(data, name, 8), "from the start of the header"),
+        (lambda data, name: read_sized(data, name, int.from_bytes(data[:8], "big")), "from its other end"),
+        (lambda data, name: read_sized(data, name, int.from_bytes(data[:8], "little") - 8), "8 bytes too early"),
+        (lambda data, name: read_sized(data, name, data[0]), "DecodeError"),
+        (read_one_after_another, "so"),
         (lambda data, name: json.loads(data[8:])[name], "DecodeError"),
         (lambda data, name: read(data, name, order="<i4"), "so"),
     ],
@@ -361,6 +424,22 @@ WRONG = {
         (lambda name: f"transformer.{name_by_table(name)}", "the class's own prefix"),
         (lambda name: name_by_table(name, prefix="blocks"), "still called blocks"),
         (name_in_a_hurry, "caught attention_norm"),
+        (lambda name: name_in_a_hurry(name.replace("mlp_norm", "ln_2")), "which became attn_norm"),
+        (name_by_one_character, "a dot is doubled"),
+        (lambda name: name_by_table(name, layer=lambda n: "").replace("..", "."), "the layer's number is lost"),
+        (lambda name: name_by_table(name, TABLE | {"final_norm": "final_norm"}), "still called final_norm"),
+        (lambda name: name_by_table(name).replace("attn.", "attention."), "attention is still called"),
+        (
+            lambda name: name_by_table(name, TABLE | {"attention.qkv": "c_attn", "attention.proj": "c_proj"}),
+            "attn is missing",
+        ),
+        (lambda name: name_by_table(name, TABLE | {"mlp.up": "c_fc", "mlp.proj": "c_proj"}), "mlp is missing"),
+        (
+            lambda name: name_by_table(name, TABLE | {"attention.proj": "attn.proj", "mlp.proj": "mlp.proj"}),
+            "proj is still called proj",
+        ),
+        (lambda name: name, "the name is still ours"),
+        (lambda name: name_by_table(name, TABLE | {"final_norm": "ln_3"}), "the value is another"),
         (lambda name: TABLE[name], "KeyError"),
         (lambda name: (name_by_table(name), "qkv" in name), "the value is another"),
     ],
@@ -383,7 +462,14 @@ WRONG = {
         (layout_in_place, "changed in place"),
         (lambda n, x: layout_by_name(n, x)[1], "a Tensor came back, not a tuple"),
         (lambda n, x: {layout_by_name(n, x)[0]: layout_by_name(n, x)[1]}, "a dict came back"),
+        (lambda n, x: layout(n, x, lambda n, x: n.endswith(LINEAR) and "mlp" not in n), "the MLP's matrices were left"),
+        (lambda n, x: layout(n, x, lambda n, x: n.endswith(LINEAR) and "mlp" in n), "attention's matrices were left"),
+        (lambda n, x: layout(n, x, lambda n, x: n.endswith(LINEAR[:2])), "c_fc was left"),
+        (lambda n, x: layout(n, x, lambda n, x: n.endswith(LINEAR[1:])), "c_attn was left"),
+        (lambda n, x: layout(n, x, lambda n, x: x.ndim == 2 and "token" not in n), "the table of positions was turned"),
+        (lambda n, x: layout_by_exclusion(n, x)[::-1], "the pair is the wrong way round"),
         (lambda n, x: layout(n, x, lambda n, x: n.endswith("qkv.weight")), "so"),
+        (lambda n, x: layout(n, x, lambda n, x: x.ndim == 2 and "position" not in n), "so"),
     ],
     "head_matrices": [
         (head_by_neox, "side by side"),
@@ -395,27 +481,46 @@ WRONG = {
         (lambda w, n, h: tuple(z[:, h : h + len(w) // n] for z in w.chunk(3, 1)), "starts at column `head`"),
         (head_by_rows, "poured into"),
         (lambda w, n, h: tuple(z.chunk(n, 1)[h].T for z in w.chunk(3, 1)), "the matrices are turned"),
-        (lambda w, n, h: w.chunk(3, 1), "the shape at place 0 is (4, 4), not (4, 2)"),
+        (lambda w, n, h: w.chunk(3, 1), "these are the thirds"),
+        (lambda w, n, h: [w.chunk(3, 1)[i].chunk(n, 1)[h] for i in (0, 2, 1)], "key and value have changed places"),
+        (lambda w, n, h: tuple(z.chunk(n, 0)[h] for z in w.chunk(3, 1)), "the thirds were cut along their rows"),
+        (head_without_dim, "the cut into thirds went along the rows"),
+        (lambda w, n, h: tuple(z.split(n, 1)[h] for z in w.chunk(3, 1)), "chunk takes how many"),
+        (lambda w, n, h: tuple(z.chunk(n, 1)[0] for z in w.chunk(3, 1)), "it is head 0"),
+        (lambda w, n, h: tuple(z.chunk(n, 1)[h] for z in w.view(3, len(w), -1)), "poured into (3, C, C)"),
+        (lambda w, n, h: tuple(z[:, 2 * h : 2 * h + 2] for z in w.chunk(3, 1)), "so"),
         (lambda w, n, h: torch.cat([z.chunk(n, 1)[h] for z in w.chunk(3, 1)], 1), "a Tensor came back"),
         (lambda w, n, h: tuple(z.chunk(n, 1)[h] for z in w.chunk(3, 0)), "came back"),
     ],
     "first_divergence": [
         (first_by_atol, "isn't set against the size"),
         (first_by_allclose, "some are next to 0"),
-        (first_of_all_sizes, "one size was used for all places"),
-        (worst_of_all, "the place of the largest difference"),
-        (lambda a, b, t: states(a, b, t, choose=max), "the last place that differs"),
-        (lambda a, b, t: states(a, b, t, choose=len), "how many places differ"),
+        (first_of_all_sizes, "one size was used for all states"),
+        (worst_of_all, "the state with the largest difference"),
+        (lambda a, b, t: states(a, b, t, choose=max), "the last state that differs"),
+        (lambda a, b, t: states(a, b, t, choose=len), "how many states differ"),
         (first_equal, "nothing is forgiven"),
         (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().mean() / y.abs().max()), "the mean of the"),
-        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().mean() / y.abs().mean()), "the mean of the"),
+        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().mean() / y.abs().mean()), "means were compared"),
+        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().max() / x.abs().max()), "ours was the measure"),
+        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().max() / y.max()), "so where all is negative"),
+        (first_by_signed_size, "the largest of negative ones is no size"),
+        (first_by_token, "each token was set against its own"),
+        (first_by_default_atol, "the tolerance as atol"),
+        (lambda a, b, t: 0 if relative(a[0], b[0]) > t else None, "return None after the loop"),
+        (
+            lambda a, b, t: next((i for i in range(len(a)) if relative(a[i], b[i]) >= t), None),
+            "exactly at the tolerance",
+        ),
+        (lambda a, b, t: states(a, b, t, none=0), "and 0 is a state"),
+        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).abs().max() / (y.max() - y.min())), "so"),
         (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).max() / y.abs().max()), "the sign was kept"),
         (lambda a, b, t: states(a, b, t, choose=lambda found: min(found) + 1), "counted from 1"),
         (lambda a, b, t: states(a, b, t, none=-1), "-1 came back"),
         (lambda a, b, t: states(a, b, t, choose=lambda found: min(found) - 1), "still agrees"),
         (lambda a, b, t: states(a, b, t) is not None, "a bool came back"),
         (lambda a, b, t: states(a, b, t, choose=list), "a list came back"),
-        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).norm() / y.norm()), "so"),
+        (lambda a, b, t: states(a, b, t, lambda x, y: (x - y).norm() / y.norm()), "lengths were compared"),
     ],
     "culprits": [
         (culprits_with_echoes, "echoes are in it"),
@@ -427,6 +532,21 @@ WRONG = {
         (lambda *c: culprits_walk(*c[:4], lambda a, b: relative(a, b) > c[4], first=1), "counted from 1"),
         (lambda *c: culprits_walk(*c[:3], c[3] - 1, lambda a, b: relative(a, b) > c[4]), "never looked at"),
         (culprits_by_truth, "place 0 counts as False"),
+        (culprits_passed_over, "a wrong block is passed over"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: first_at_once(a, b, c[4]) is not None), "are stacks of one"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: not torch.allclose(a, b, rtol=c[4])), "some are next to 0"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: relative(b, a) > c[4]), "ours was the measure"),
+        (
+            lambda *c: culprits_walk(*c[:4], lambda a, b: (a - b).abs().mean() > c[4] * b.abs().mean()),
+            "means were compared",
+        ),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: (a - b).max() > c[4] * b.abs().max()), "the sign was kept"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: (a - b).abs().max() > c[4] * b.max()), "is no size"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: (a - b).abs().max() / b.max() > c[4]), "where all is negative"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: relative(a, b) > 1e-5), "the tolerance is always 1e-5"),
+        (lambda *c: [0 for _ in culprits_by_theirs(*c)], "answers of first_divergence"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: relative(a, b) > 1e-4), "so"),
+        (lambda *c: culprits_walk(*c[:4], lambda a, b: (a - b).abs().max() > c[4] * c[2].abs().max()), "so"),
         (culprits_in_place, "changed in place"),
         (lambda *c: next(iter(culprits_by_theirs(*c)), None), "came back, not a list"),
         (lambda *c: set(culprits_by_theirs(*c)), "a set came back"),

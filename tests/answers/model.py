@@ -127,6 +127,10 @@ def untied(config, tied):
     return 0 if tied else config.vocab_size * config.n_embd
 
 
+def L_C(config):
+    return config.n_layer * config.n_embd
+
+
 def search(budget, n_layer, n_head, rows=50_304 + 512, norms=True, step=None, too_much=lambda n, budget: n > budget):
     """The width by trying, in any of several ways."""
     step = step or n_head
@@ -148,6 +152,42 @@ def peeks(model, token_ids, vocab_size, seen=lambda i: slice(0, i), other=None, 
         after = model(changed[None])[0]
         if ((after[seen(i)] - before[seen(i)]).abs() > 1e-5).any():
             found.append(i)
+    return found
+
+
+def peeks_with(model, token_ids, change, size=lambda gap: gap.abs().max(), least=1e-5):
+    before, found = model(token_ids[None])[0], []
+    for i in range(1, len(token_ids)):
+        changed = token_ids.clone()
+        changed[i] = change(changed[i])
+        if size(model(changed[None])[0, :i] - before[:i]) > least:
+            found.append(i)
+    return found
+
+
+def peeks_by_cutting(model, token_ids, vocab_size):
+    whole = model(token_ids[None])
+    cut = [model(token_ids[None, :i]) for i in range(1, len(token_ids))]
+    return [i + 1 for i, logits in enumerate(cut) if not torch.allclose(logits, whole[:, : i + 1])]
+
+
+def peeks_along_the_batch(model, token_ids, vocab_size):
+    before, found = model(token_ids[None]), []
+    for i in range(len(token_ids)):
+        changed = token_ids.clone()
+        changed[i] = (changed[i] + 1) % vocab_size
+        if not torch.allclose(model(changed[None])[:i], before[:i]):
+            found.append(i)
+    return found
+
+
+def peeks_counted(model, token_ids, vocab_size):
+    before, found = model(token_ids[None])[0], []
+    for i in range(len(token_ids)):
+        changed = token_ids.clone()
+        changed[i] = (changed[i] + 1) % vocab_size
+        after = model(changed[None])[0]
+        found += [i for j in range(i) if not torch.equal(after[j], before[j])]
     return found
 
 
@@ -188,7 +228,12 @@ WRONG = {
             ),
             "the shape is (1, 3, 8), not (1, 3, 4)",
         ),
-        (lambda ids, tokens, positions: tokens[ids] + positions, "RuntimeError"),
+        (lambda ids, tokens, positions: tokens[ids] + positions, "the whole position table was added"),
+        (lambda ids, tokens, positions: tokens[ids] + positions[: len(ids)], "T was read from the first axis"),
+        (lambda ids, tokens, positions: positions[ids] + tokens[: ids.shape[1]], "the tables have changed places"),
+        (lambda ids, tokens, positions: positions[: ids.shape[1]].repeat(len(ids), 1, 1), "the tokens are missing"),
+        (lambda ids, tokens, positions: tokens[ids] + positions[-ids.shape[1] :], "so"),
+        (lambda ids, tokens, positions: tokens[ids] * tokens.shape[1] ** 0.5 + positions[: ids.shape[1]], "so"),
         (
             lambda ids, tokens, positions: torch.tensor(tokens[ids].tolist()) + positions[: ids.shape[1]],
             "no gradient comes through",
@@ -201,13 +246,34 @@ WRONG = {
             lambda x, weight, table: x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight @ table.T,
             "x was not centred",
         ),
-        (lambda x, weight, table: norm(x.mT, 1, correction=0).mT * weight @ table.T, "runs over the positions"),
-        (lambda x, weight, table: norm(x, weight) @ table.T, "divided by C - 1"),
+        (lambda x, weight, table: F.layer_norm(x.mT, (x.shape[1],)).mT * weight @ table.T, "runs over the positions"),
+        (lambda x, weight, table: norm(x, weight) @ table.T, "two things at once"),
+        (lambda x, weight, table: norm(x, weight, correction=0) @ table.T, "epsilon stands outside the root"),
+        (
+            lambda x, weight, table: (
+                (x - x.mean(-1, True)) / (x.var(-1, keepdim=True) + 1e-5).sqrt() * weight @ table.T
+            ),
+            "the variance was divided by C - 1",
+        ),
+        (
+            lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight, eps=1e-6) @ table.T,
+            "which F.layer_norm takes",
+        ),
+        (lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight, eps=0) @ table.T, "there is no epsilon"),
+        (lambda x, weight, table: F.rms_norm(x, x.shape[-1:], weight) @ table.T, "this is RMS norm"),
+        (lambda x, weight, table: F.layer_norm(x, x.shape[-1:], None, weight) @ table.T, "as if it were a bias"),
+        (lambda x, weight, table: torch.log_softmax(logits_by_hand(x, weight, table), -1), "log-probabilities"),
+        (
+            lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight) @ table.view(table.shape[1], -1),
+            "which mixes its rows",
+        ),
+        (lambda x, weight, table: F.layer_norm(x, x.shape[1:], weight) @ table.T, "RuntimeError"),
+        (lambda x, weight, table: F.layer_norm(x * weight, x.shape[-1:]) @ table.T, "so"),
         (lambda x, weight, table: torch.softmax(logits_by_hand(x, weight, table), -1), "these are probabilities"),
         (lambda x, weight, table: logits_by_hand(x, weight, table)[:, -1], "only the last position"),
         (logits_in_place, "changed in place"),
         (normed_at_the_end, "the norm comes after the table"),
-        (lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight) @ table, "RuntimeError"),
+        (lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight) @ table, "doesn't fit as it stands"),
         (lambda x, weight, table: F.layer_norm(x, x.shape[-1:], weight), "the shape is"),
         (lambda x, weight, table: logits_by_hand(x, weight, table).argmax(-1), "the shape is"),
     ],
@@ -220,7 +286,12 @@ WRONG = {
         (lambda V, C, std: math.log(V / math.exp(std**2 * C / 2)), "subtracted"),
         (lambda V, C, std: math.log2(V) + std**2 * C / 2, "in bits"),
         (lambda V, C, std: V * math.exp(C * std**2 / 2), "this is a perplexity"),
-        (lambda V, C, std: math.log(V) + math.exp(std**2 * C / 2), "the number is another"),
+        (lambda V, C, std: math.log(V) + math.exp(std**2 * C / 2), "its logarithm is added"),
+        (lambda V, C, std: math.log(V) + std * C / 2, "std is squared as well"),
+        (lambda V, C, std: math.log(V) + std**2 * math.sqrt(C) / 2, "takes the root away"),
+        (lambda V, C, std: round(math.log(V) + std**2 * C / 2, 2), "rounded to two places"),
+        (lambda V, C, std: math.log(V) + 0.02**2 * C / 2, "the number is another"),
+        (lambda V, C, std: math.log10(V) + std**2 * C / 2, "the number is another"),
     ],
     "my_count": [
         (lambda c, tied=True: count(c), "even with tied=False"),
@@ -239,6 +310,18 @@ WRONG = {
             "the norms' biases are missing",
         ),
         (lambda c, tied=True: count(c) + c.bias * c.vocab_size + untied(c, tied), "the head was given a bias"),
+        (lambda c, tied=True: count(c, attention=3) - c.bias * L_C(c) + untied(c, tied), "its bias too"),
+        (lambda c, tied=True: count(c) - c.bias * 4 * L_C(c) + untied(c, tied), "attention's biases are missing"),
+        (lambda c, tied=True: count(c) - c.bias * 5 * L_C(c) + untied(c, tied), "the MLP's biases are missing"),
+        (lambda c, tied=True: count(c) - c.bias * L_C(c) + untied(c, tied), "one bias of C is missing"),
+        (lambda c, tied=True: count(c, norms=0, bias=0) + untied(c, tied), "only the tables and the matrices"),
+        (lambda c, tied=True: count(c, norms=3 * c.n_layer) + untied(c, tied), "counted in each block"),
+        (
+            lambda c, tied=True: count(c) + (not c.bias) * (2 * L_C(c) + c.n_embd) + untied(c, tied),
+            "the norms' biases are counted even where",
+        ),
+        (lambda c, tied=True: count(c) + untied(c, not tied), "the wrong way round"),
+        (lambda c, tied=True: count(c) + (0 if tied else (c.n_embd + c.bias) * c.vocab_size), "the untied head"),
         (lambda c: count(c), "TypeError"),
         (lambda c, tied=True: f"{count(c) / 1e6:.2f}M", "a str came back, not a number"),
         (lambda c, tied=True: count(c, mlp=2) + untied(c, tied), "the number is another"),
@@ -253,6 +336,12 @@ WRONG = {
         (lambda N, L, H: search(N, L, H, norms=False), "the norms are missing"),
         (lambda N, L, H: search(N, L, H, rows=2 * 50_304 + 512), "the vocabulary is counted twice"),
         (lambda N, L, H: search(N, L, H, rows=512), "the vocabulary is missing"),
+        (lambda N, L, H: search(N, L, H, rows=50_304 + 512 - 1), "the norm before the head"),
+        (lambda N, L, H: search(N, L, H, rows=50_304, norms=False), "the positions and the norms"),
+        (lambda N, L, H: search(N, L, H, rows=50_257 + 512), "GPT-2's own"),
+        (lambda N, L, H: int(math.sqrt(N / 12 / L) // H) * H, "only the blocks' matrices"),
+        (lambda N, L, H: max(C for C in range(H, 1025, H) if search(N, L, H) >= C), "the number is another"),
+        (lambda N, L, H: search(N, L, H, rows=50_304 + 1024), "the number is another"),
         (lambda N, L, H: math.ceil(math.sqrt(N / 12 / L)), "the number is another"),
     ],
     "peeked_at": [
@@ -266,6 +355,22 @@ WRONG = {
         (those_who_look, "the positions that look ahead"),
         (peeks_piled_up, "the changes pile up"),
         (peeks_in_place, "the changes pile up"),
+        (lambda m, ids, V: peeks(m, ids, V, seen=lambda i: slice(i, None)), "the logits from the token on"),
+        (lambda m, ids, V: peeks(m, ids, V, other=V - 1), "changed to vocab_size - 1"),
+        (lambda m, ids, V: peeks_with(m, ids, lambda t: t + 1), "a changed id is one that the model doesn't know"),
+        (lambda m, ids, V: peeks_with(m, ids, lambda t: t - 1), "a changed id is one that the model doesn't know"),
+        (lambda m, ids, V: peeks_with(m, ids, lambda t: (t + 1) % V, lambda z: z.max()), "logits that fall go unseen"),
+        (lambda m, ids, V: peeks_with(m, ids, lambda t: (t + 1) % V, lambda z: -z.min()), "logits that rise go unseen"),
+        (
+            lambda m, ids, V: peeks_with(m, ids, lambda t: (t + 1) % V, lambda z: z.abs().max(), 1e-2),
+            "a small move was taken for none",
+        ),
+        (lambda m, ids, V: peeks_with(m, ids, lambda t: (t + 1) % V, lambda z: z.sum().abs()), "so"),
+        (peeks_by_cutting, "change one token alone"),
+        (peeks_along_the_batch, "[:i] cuts the batch here"),
+        (lambda m, ids, V: [i for i in range(len(ids)) if m(ids)[:i].sum() != 0], "it wants a batch"),
+        (lambda m, ids, V: peeks(m, ids, V)[:1], "the search ends at the first"),
+        (peeks_counted, "list it once"),
         (lambda m, ids, V: bool(peeks(m, ids, V)), "a bool came back, not a list"),
         (lambda m, ids, V: [i + 1 for i in peeks(m, ids, V)], "another"),
         (lambda m, ids, V: m(ids)[:0], "IndexError"),

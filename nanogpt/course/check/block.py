@@ -56,12 +56,24 @@ def variance(x: Tensor, correction: int = 0) -> Tensor:
     return x.var(-1, correction=correction, keepdim=True)
 
 
+def without_keepdim(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The slip of a mean (...) that no longer lines up with x (..., C)."""
+    return shifted((x - x.mean(-1)) / (x.var(-1, correction=0) + EPS).sqrt() * weight, bias)
+
+
+def asking_the_bias(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The slip of `if bias:`, which asks a tensor of C numbers whether it is true."""
+    y = layer_norm(x, weight, None)
+    return y + bias if bias else y
+
+
 def gelu_cases(rng: random.Random) -> list[Case]:
     """Numbers around 0, a batch, and some beyond the bend on either side."""
     return [
         (torch.linspace(-4, 4, 9),),
         (2 * torch.randn(2, rng.randrange(3, 6), 4),),
         (torch.tensor([-6.0, -0.5, 0.0, 6.0]),),
+        (torch.linspace(-2.0, -0.2, 10),),  # small values, where the tolerance is small too
     ]
 
 
@@ -187,6 +199,40 @@ def without_norms(p: Parts, x: Tensor) -> Tensor:
     return x + p.mlp(x)
 
 
+def then_mlp(p: Parts, x: Tensor) -> Tensor:
+    """The second half as it should be."""
+    return x + p.mlp(p.mlp_norm(x))
+
+
+def unnormed_mlp(p: Parts, x: Tensor) -> Tensor:
+    """The second half without its norm."""
+    return x + p.mlp(x)
+
+
+def on_what_attention_wrote(p: Parts, x: Tensor) -> Tensor:
+    """The slip of an MLP that reads attention's write without the stream."""
+    written = p.attention(p.attention_norm(x))
+    return x + written + p.mlp(p.mlp_norm(written))
+
+
+def one_normed(p: Parts, x: Tensor) -> Tensor:
+    """The slip of one normed x for both branches."""
+    normed = p.attention_norm(x)
+    return x + p.attention(normed) + p.mlp(normed)
+
+
+def normed_after(p: Parts, x: Tensor) -> Tensor:
+    """The slip of norming what the branches write."""
+    x = x + p.attention_norm(p.attention(x))
+    return x + p.mlp_norm(p.mlp(x))
+
+
+def second_on_normed(p: Parts, x: Tensor) -> Tensor:
+    """The slip of `x = layer_norm(x)` in the second half."""
+    x = p.mlp_norm(x + p.attention(p.attention_norm(x)))
+    return x + p.mlp(x)
+
+
 def second_not_added(p: Parts, x: Tensor) -> Tensor:
     """The slip of a residual around attention only."""
     return p.mlp(p.mlp_norm(x + p.attention(p.attention_norm(x))))
@@ -271,6 +317,12 @@ ITEMS = (
             "two things at once: std divides by C - 1 unless correction=0, and epsilon goes under the root": norm_with(
                 lambda x: variance(x, 1).sqrt() + EPS
             ),
+            "two things at once: std divides by C - 1 unless correction=0, and there is no epsilon: add 1e-5 to the "
+            "variance, then take the root": norm_with(lambda x: variance(x, 1).sqrt()),
+            "the squares are added up but not divided by C: the variance is their mean": norm_with(
+                lambda x: (variance(x) * x.size(-1) + EPS).sqrt()
+            ),
+            "epsilon is 1e-8, which is Adam's: this norm's is 1e-5": norm_with(lambda x: (variance(x) + 1e-8).sqrt()),
             "x is divided by the variance: take the root of variance + epsilon": norm_with(lambda x: variance(x) + EPS),
             "the mean is measured but not taken away: it is (x - mean) that is divided": norm_with(centre=False),
             "this is RMS norm, which takes no mean away: both x and the variance are measured from the mean": norm_with(
@@ -303,6 +355,17 @@ ITEMS = (
             "the bias was multiplied by the weight too: first multiply by weight, then add bias": (
                 lambda x, weight, bias: weight * shifted(norm_with()(x, torch.ones_like(weight), None), bias)
             ),
+            "without a bias the weight is left out as well: multiply by it either way": (
+                lambda x, weight, bias: layer_norm(x, torch.ones_like(weight) if bias is None else weight, bias)
+            ),
+            "the bias is added even where it is None: only if there is one": (
+                lambda x, weight, bias: layer_norm(x, weight, None) + bias
+            ),
+            "`if bias:` asks C numbers whether they are true: ask `if bias is not None`": asking_the_bias,
+            "the mean or the variance has lost its last axis: keepdim=True keeps it (..., 1), to be set against x": (
+                without_keepdim
+            ),
+            "axis 2 was measured, which is the last only if x has three: name the channels as dim=-1": norm_with(dim=2),
         },
         gradient=True,
     ),
@@ -343,8 +406,28 @@ ITEMS = (
             "a digit has slipped: the factor of the cube is 0.044715": gelu_with(
                 lambda x: math.sqrt(2 / math.pi) * (x + 0.44715 * x**3)
             ),
+            "there is a zero too many in the factor of the cube: it is 0.044715": gelu_with(
+                lambda x: math.sqrt(2 / math.pi) * (x + 0.0044715 * x**3)
+            ),
+            "the factor is cubed too: it is 0.044715 * x**3, only x to the power": gelu_with(
+                lambda x: math.sqrt(2 / math.pi) * (x + (0.044715 * x) ** 3)
+            ),
+            "0.044715 multiplies x as well: it is the factor of the cube alone": gelu_with(
+                lambda x: math.sqrt(2 / math.pi) * 0.044715 * (x + x**3)
+            ),
+            "the tanh is taken of sqrt(2 / pi) alone: put the whole product in its brackets": lambda x: (
+                0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi)) * (x + 0.044715 * x**3))
+            ),
             "the root is of pi / 2: it is sqrt(2 / pi)": gelu_with(
                 lambda x: math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)
+            ),
+            "the root is of 2 alone, then divided by pi: it is of the fraction, sqrt(2 / pi)": gelu_with(
+                lambda x: math.sqrt(2) / math.pi * (x + 0.044715 * x**3)
+            ),
+            "`^` is no power in Python: the cube is x**3": lambda x: x ^ 3,
+            "math.tanh takes one number: torch.tanh takes a tensor of them": lambda x: math.tanh(x),
+            "sqrt(2 / pi) is rounded to 0.7979: let math.sqrt work it out": gelu_with(
+                lambda x: 0.7979 * (x + 0.044715 * x**3)
             ),
         },
         rtol=1e-5,
@@ -394,6 +477,18 @@ ITEMS = (
                     x, w_up.reshape(w_proj.shape).T, b_up, b_proj=b_proj, w_proj=w_proj.reshape(w_up.shape).T
                 )
             ),
+            "w_up is (4C, C) and doesn't fit as it stands: nn.Linear computes x @ w.T, and so should you": (
+                lambda x, w_up, *rest: x @ w_up
+            ),
+            "w_proj is (C, 4C) and doesn't fit as it stands: transpose it too, hidden @ w_proj.T": (
+                lambda x, w_up, b_up, w_proj, b_proj: gelu(F.linear(x, w_up, b_up)) @ w_proj
+            ),
+            "the matrices have changed places, so that they fit without a transpose: x @ w_up.T comes first": (
+                lambda x, w_up, b_up, w_proj, b_proj: mlp(x, w_proj.T, b_up, w_up.T, b_proj)
+            ),
+            "w_up stands in both layers: the second has its own matrix, w_proj": (
+                lambda x, w_up, b_up, w_proj, b_proj: mlp(x, w_up, b_up, w_up.T, b_proj)
+            ),
         },
         rtol=1e-5,
         gradient=True,
@@ -409,6 +504,21 @@ ITEMS = (
             ),
             "nothing is added to x: each half is x + branch(norm(x))": wired(without_residuals),
             "nothing is normed: each branch reads norm(x)": wired(without_norms),
+            "the first norm is missing: attention reads norm(x)": wired(lambda p, x: then_mlp(p, x + p.attention(x))),
+            "the second norm is missing: the MLP reads norm(x)": wired(
+                lambda p, x: unnormed_mlp(p, x + p.attention(p.attention_norm(x)))
+            ),
+            "the norms' biases are left out: hand layer_norm both its weight and its bias": lambda x, weights, n_head: (
+                my_block(x, {k: 0 * w if k.endswith("norm.bias") else w for k, w in weights.items()}, n_head)
+            ),
+            "both branches read the first normed x: norm again, by mlp_norm, after attention has written": wired(
+                one_normed
+            ),
+            "the MLP reads what attention wrote, without the stream: norm the sum, x + attention(norm(x))": wired(
+                on_what_attention_wrote
+            ),
+            "what the branches write is normed, not what they read: it is x + attention(norm(x))": wired(normed_after),
+            "the second half adds to the normed x: keep x, and norm it into a new variable": wired(second_on_normed),
             "the first half doesn't add to x: it is x + attention(norm(x))": wired(first_not_added),
             "the second half doesn't add to x: it is x + mlp(norm(x))": wired(second_not_added),
             "the branches are added to the normed tokens: add them to x itself, which no norm touches": wired(
@@ -504,6 +614,10 @@ ITEMS = (
                 lambda L: 1, biases=True
             ),
             "biases are drawn as well: they begin at 0": std_with(by_depth, biases=True),
+            "the biases of the two proj are drawn: ask for bias before you ask for proj": (
+                lambda name, n_layer: 0.02 * by_depth(n_layer) if "proj" in name else initial_std(name, n_layer)
+            ),
+            "0.005 is what comes out for 8 blocks: work it out from n_layer": std_with(lambda L: 0.25),
             "biases are drawn with 0.02, as matrices that read are: they begin at 0": (
                 lambda name, n_layer: 0.02 if name.endswith("bias") else initial_std(name, n_layer)
             ),

@@ -16,16 +16,23 @@ from nanogpt.divergence import Divergence, Layer
 from nanogpt.gpt2 import gpt2_tensor
 
 Block = Callable[[int, Tensor], Tensor]
+Differs = Callable[[Tensor, Tensor, float], bool | Tensor]
 C = 4  # the width of what is named below
 
 
 def file_cases(rng: random.Random) -> list[Case]:
-    """A small safetensors file as bytes, and the name of a tensor in it: first, later, of one axis and of more."""
+    """A safetensors file as bytes, and the name of a tensor in it: first, later, of one axis and of more. One header
+    is longer than two bytes can say, and names its tensors in another order than that of their numbers."""
     small = {"a": torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), "b": torch.tensor([0.5, -0.25])}
     T, V = rng.randrange(2, 5), rng.randrange(5, 8)
     large = {"wpe.weight": torch.randn(T, 3), "wte.weight": torch.randn(V, 3), "h.0.bias": torch.randn(2, 1, 2)}
     noted = save(large, {"note": "größer"})  # a header with letters of two bytes
-    return [(save(small), "b"), (save(small), "a"), (noted, "wte.weight"), (noted, "wpe.weight"), (noted, "h.0.bias")]
+    size = int.from_bytes(noted[:8], "little")
+    entries = json.loads(noted[8 : 8 + size])
+    header = json.dumps({name: entries[name] for name in sorted(entries, reverse=True)}).encode()
+    long = (len(header) + 70_000).to_bytes(8, "little") + header + b" " * 70_000 + noted[8 + size :]
+    cases = [(save(small), "b"), (save(small), "a"), (noted, "wte.weight"), (noted, "wpe.weight"), (noted, "h.0.bias")]
+    return [*cases, *((long, name) for name in large)]
 
 
 def read_tensor(data: bytes, name: str) -> Tensor:
@@ -33,21 +40,37 @@ def read_tensor(data: bytes, name: str) -> Tensor:
     return read_bytes(data)[name]
 
 
-def read_but(start: int = 8, whole_file: bool = False, first_of_all: bool = False, kind: str = "<f4") -> Callable:
-    """The slip of another place, or of another order of bytes."""
+def read_but(
+    start: int | None = 8,
+    order: str = "little",
+    header: Callable[[int], slice] = lambda size: slice(8, 8 + size),
+    part: Callable[[bytes, int, int], bytes] = lambda numbers, first, last: numbers[first:last],
+) -> Callable[[bytes, str], Tensor]:
+    """The slip of another place: numbers that start elsewhere (None: with the file), a length read backwards, another
+    header, or another part of the numbers."""
 
     def slip(data: bytes, name: str) -> Tensor:
-        size = int.from_bytes(data[:8], "little")
-        entry = json.loads(data[8 : 8 + size])[name]
-        first, last = entry["data_offsets"]
-        first, last = (0, last - first) if first_of_all else (first, last)
-        numbers = data if whole_file else data[start + size :]
-        part = numbers[first:last]
-        if kind == ">f4":
-            part = b"".join(part[i : i + 4][::-1] for i in range(0, len(part), 4))
-        return torch.frombuffer(bytearray(part), dtype=torch.float32).view(entry["shape"])
+        size = int.from_bytes(data[:8], order)
+        entry = json.loads(data[header(size)])[name]
+        numbers = data if start is None else data[start + size :]
+        return torch.frombuffer(bytearray(part(numbers, *entry["data_offsets"])), dtype=torch.float32).view(
+            entry["shape"]
+        )
 
     return slip
+
+
+def backwards(numbers: bytes, first: int, last: int) -> bytes:
+    """The bytes of each number in the other order."""
+    return b"".join(numbers[i : i + 4][::-1] for i in range(first, last, 4))
+
+
+def counted_as_numbers(data: bytes, name: str) -> Tensor:
+    """The slip of offsets that count numbers."""
+    size = int.from_bytes(data[:8], "little")
+    entry = json.loads(data[8 : 8 + size])[name]
+    first, last = entry["data_offsets"]
+    return torch.frombuffer(bytearray(data[8 + size :]), dtype=torch.float32)[first:last].view(entry["shape"])
 
 
 def by_columns(data: bytes, name: str) -> Tensor:
@@ -82,10 +105,16 @@ def renumbered(number: Callable[[str], str]) -> Callable[[str], str]:
     return lambda name: re.sub(r"\d+", lambda found: number(found[0]), their_name(name), count=1)
 
 
-def caught_early(name: str) -> str:
-    """The slip of a rule for `attention` that catches `attention_norm` too, and one for `mlp` likewise."""
-    theirs = their_name(name)
-    return theirs.replace("ln_1", "attn_norm").replace("ln_2", "mlp_norm")
+def renamed(*pairs: tuple[str, str]) -> Callable[[str], str]:
+    """The slip of names in which some parts are others."""
+
+    def slip(name: str) -> str:
+        theirs = their_name(name)
+        for right, wrong in pairs:
+            theirs = theirs.replace(right, wrong)
+        return theirs
+
+    return slip
 
 
 def layout_cases(rng: random.Random) -> list[Case]:
@@ -117,12 +146,18 @@ def is_linear(name: str) -> bool:
     return gpt2_tensor(name)[1]
 
 
+def left(part: str) -> Callable[[str, Tensor], tuple[str, Tensor]]:
+    """The slip of linear layers that aren't turned, those with this part in their name."""
+    return turned_where(lambda name, x: is_linear(name) and part not in name)
+
+
 def head_cases(rng: random.Random) -> list[Case]:
     """c_attn (C, 3C), the number of heads, and a head: the first, the last, one between, and a single one."""
     H, D = rng.randrange(3, 5), rng.randrange(2, 4)
     return [
         (torch.arange(48.0).view(4, 12), 2, 1),
         (torch.randn(6, 18), 2, 0),
+        (torch.randn(6, 18), 3, 2),
         (torch.randn(H * D, 3 * H * D), H, rng.randrange(1, H)),
         (torch.randn(3, 9), 1, 0),
     ]
@@ -159,10 +194,17 @@ def shifted(c_attn: Tensor, n_head: int, head: int) -> tuple[Tensor, ...]:
     return tuple(z[:, head : head + D] for z in c_attn.chunk(3, dim=1))
 
 
+def in_rows(c_attn: Tensor, n_head: int, head: int) -> tuple[Tensor, ...]:
+    """The slip of a chunk without dim=1, which cuts rows."""
+    query, key, value = c_attn.chunk(3)
+    return tuple(z.chunk(n_head)[head] for z in (query, key, value))
+
+
 def states_cases(rng: random.Random) -> list[Case]:
     """The residual streams (L + 1, T, C) of two models, and a tolerance."""
     theirs = torch.randn(5, 3, 4)
-    theirs[:, 0, 0] = 1e-7  # next to nothing: rounding is as large as the number itself
+    theirs[:, 0] *= 1e-3  # a quiet token
+    theirs[:, 0, 0], theirs[:, 1, 1] = 1e-7, 1e-4  # next to nothing: rounding is as large as the number itself
     rounding = 1e-6 * torch.randn(5, 3, 4).clamp(-1, 1)
     parted, at = theirs + rounding, rng.randrange(1, 4)
     parted[at:] += 0.01 * torch.rand(5 - at, 3, 4)
@@ -179,6 +221,15 @@ def states_cases(rng: random.Random) -> list[Case]:
     negative[1:, 1] -= 0.3
     slight = theirs + rounding
     slight[3, 2, 1] += 1.2e-5 * theirs[3].abs().max()  # just above, and in one number only
+    below = -10 - torch.rand(2, 3, 4)  # far below 0, and close together
+    under = below + 5e-5
+    under[1, 0, 0] -= 0.5
+    large = growing * (1 + 2e-6)
+    large[1:, 1, 1] += 1e-6 * growing[1:].abs().amax((1, 2))  # large for itself, not for its state
+    even = torch.ones(3, 3, 4)
+    even[:, 0, 0] = 2.0
+    spike = even.clone()
+    spike[:, 1, 1] -= torch.tensor([0.5, 0.6, 1.0])  # a quarter of the largest, exactly, then more
     return [
         (parted, theirs, 1e-5),
         (theirs + rounding, theirs, 1e-5),
@@ -188,7 +239,10 @@ def states_cases(rng: random.Random) -> list[Case]:
         (negative, theirs, 1e-5),
         (slight, theirs, 1e-5),
         (parted, theirs, 1.0),
-        (2 * theirs[:1], theirs[:1], 1e-5),
+        (2 * theirs[:1], theirs[:1], 0.7),
+        (under, below, 1e-5),
+        (large, growing, 1e-5),
+        (spike, even, 0.25),
     ]
 
 
@@ -200,67 +254,98 @@ def first_divergence(ours: Tensor, theirs: Tensor, tolerance: float) -> int | No
     return None if first is None else int(first.name)
 
 
-def gaps_by(
-    gap: Callable[[Tensor, Tensor], Tensor], pick: Callable[[list[int]], int | None] | None = None
-) -> Callable[[Tensor, Tensor, float], int | None]:
-    """The slip of another measure, or of another choice among the places that differ."""
-
-    def slip(ours: Tensor, theirs: Tensor, tolerance: float) -> int | None:
-        places = [i for i in range(len(ours)) if gap(ours[i], theirs[i]) > tolerance]
-        return pick(places) if pick else places[0] if places else None
-
-    return slip
-
-
 def gap(a: Tensor, b: Tensor) -> Tensor:
     """The largest difference, as a share of the largest value."""
     return (a - b).abs().max() / b.abs().max()
 
 
+def states_by(
+    differs: Differs = lambda a, b, tolerance: gap(a, b) > tolerance,
+    pick: Callable[[list[int]], int | None] = lambda states: states[0] if states else None,
+) -> Callable[[Tensor, Tensor, float], int | None]:
+    """The slip of another measure, or of another choice among the states that differ."""
+    return lambda ours, theirs, tolerance: pick([i for i in range(len(ours)) if differs(ours[i], theirs[i], tolerance)])
+
+
 def largest_gap(ours: Tensor, theirs: Tensor, tolerance: float) -> int | None:
-    """The slip of the worst place instead of the first."""
+    """The slip of the worst state instead of the first."""
     gaps = torch.stack([gap(a, b) for a, b in zip(ours, theirs, strict=True)])
     return int(gaps.argmax()) if not bool((gaps <= tolerance).all()) else None
 
 
 def whole_scale(ours: Tensor, theirs: Tensor, tolerance: float) -> int | None:
-    """The slip of one size for all places."""
-    return gaps_by(lambda a, b: (a - b).abs().max() / theirs.abs().max())(ours, theirs, tolerance)
+    """The slip of one size for all states."""
+    return states_by(lambda a, b, t: (a - b).abs().max() / theirs.abs().max() > t)(ours, theirs, tolerance)
+
+
+DIFFERS: dict[str, Differs] = {  # the slips in when two tensors are taken to differ, by more than a tolerance t
+    "the difference isn't set against the size of the values: divide by theirs' largest": (
+        lambda a, b, t: (a - b).abs().max() > t
+    ),
+    "each difference was divided by its own number, and some are next to 0: divide by the largest": (
+        lambda a, b, t: ((a - b).abs() > t * b.abs()).any()
+    ),
+    "ours was the measure: divide by the largest value of theirs": (
+        lambda a, b, t: (a - b).abs().max() > t * a.abs().max()
+    ),
+    "means were compared, in which a single wrong number is lost: take the largest of both": (
+        lambda a, b, t: (a - b).abs().mean() > t * b.abs().mean()
+    ),
+    "the sign was kept, so values that are too small go unseen: take abs() first": (
+        lambda a, b, t: (a - b).max() > t * b.abs().max()
+    ),
+    "theirs kept its sign, and the largest of negative ones is no size: b.abs().max()": (
+        lambda a, b, t: (a - b).abs().max() > t * b.max()
+    ),
+    "theirs kept its sign, so where all is negative the share is too: b.abs().max()": (
+        lambda a, b, t: (a - b).abs().max() / b.max() > t
+    ),
+    "nothing is forgiven: what is right differs by rounding, so compare with the tolerance": (
+        lambda a, b, t: not torch.equal(a, b)
+    ),
+}
 
 
 def blocks_cases(rng: random.Random) -> list[Case]:
-    """our_block and their_block, the input (T, C), the number of layers and a tolerance: no fault, one, two, and one
-    that shows on large values only."""
+    """our_block and their_block, the input (T, C), the number of layers and a tolerance: no fault, one, two, one that
+    shows on large values only, and some to be measured: among negative values, and with a large tolerance."""
     at = rng.randrange(1, 3)
     plans = [
-        ({at: 0.05}, 4, 1.0),
-        ({}, 4, 1.0),
-        ({0: 0.05, 2: 0.1, 4: 0.02}, 5, 1.0),
-        ({at: 0.05, 3: "late"}, 5, 1.0),
-        ({at: 5e-3}, 3, 1e-4),
-        ({2: 0.1}, 4, 1e4),
+        ({at: 0.05}, 4, 1.0, 1e-5),
+        ({}, 4, 1.0, 1e-5),
+        ({0: 0.05, 2: 0.1, 4: 0.02}, 5, 1.0, 1e-5),
+        ({at: 0.05, 3: "late"}, 5, -100.0, 1e-5),
+        ({at: 5e-3}, 3, 1e-4, 1e-5),
+        ({3: "late"}, 4, -100.0, 1e-5),
+        ({2: 0.1}, 4, 1e4, 1e-5),
+        ({0: 1.0, 1: 0.5, 2: "one", 3: 0.1}, 4, -100.0, 0.4),
     ]
-    inputs = [scale * torch.randn(3, C).clamp(-1, 1) for _, _, scale in plans]
-    return [
-        (*two_models(faults, n_layer, C), x, n_layer, 1e-5)
-        for (faults, n_layer, _), x in zip(plans, inputs, strict=True)
-    ]
+    cases = []
+    for faults, n_layer, scale, tolerance in plans:
+        x = scale * (torch.randn(3, C).clamp(-1, 1) if scale > 0 else 0.5 + 0.5 * torch.rand(3, C))
+        x[0, 0] = scale  # the largest
+        x[1] *= 1e-4 if scale == 1 else 1.0  # a quiet token
+        x[2, 1] *= 1e-5 if scale == 1e4 else 1.0  # a small number in a token that isn't
+        cases.append((*two_models(faults, n_layer, C), x, n_layer, tolerance))
+    return cases
 
 
 def two_models(faults: dict[int, float | str], n_layer: int, width: int) -> tuple[Block, Block]:
-    """Two stacks of blocks that are the same but for the faults: a weight moved, or large values handled otherwise."""
+    """Two stacks of blocks that are the same but for rounding and the faults: a weight moved, large values handled
+    otherwise, or one number wrong."""
     weights = torch.randn(n_layer, width, width) / width**0.5
 
     def their_block(i: int, x: Tensor) -> Tensor:
         return 2 * x + torch.tanh(x @ weights[i])
 
     def our_block(i: int, x: Tensor) -> Tensor:
-        weight, fault = weights[i], faults.get(i, 0.0)
-        half = width // 2  # another order of sums, so that they differ by rounding
-        mixed = x[:, half:] @ weight[half:] + x[:, :half] @ weight[:half]
-        if fault == "late":
-            return torch.tanh(mixed) + 2 * x + 0.1 * (x.abs() - 3).relu()
-        return torch.tanh(mixed) + (2 + fault) * x
+        fault, largest = faults.get(i, 0.0), x.abs().max()
+        out = (their_block(i, x) + largest) - largest  # rounded as the largest is
+        if fault == "late":  # blocks before double, so that 3 of them make 800 of 100
+            return out + 0.1 * (x.abs() - 600).relu()
+        if fault == "one":
+            return torch.where(x.abs() == largest, 1.5 * out, out)
+        return out + fault * x
 
     return our_block, their_block
 
@@ -291,7 +376,19 @@ def all_on_x(our_block: Block, their_block: Block, x: Tensor, n_layer: int, tole
     return [i for i in range(n_layer) if gap(our_block(i, x), their_block(i, x)) > tolerance]
 
 
-def culprits_by(differs: Callable[[Tensor, Tensor, float], bool]) -> Callable[..., list[int]]:
+def passing_over(our_block: Block, their_block: Block, x: Tensor, n_layer: int, tolerance: float) -> list[int]:
+    """The slip of going on only where the blocks agree."""
+    found = []
+    for i in range(n_layer):
+        ours, theirs = our_block(i, x), their_block(i, x)
+        if gap(ours, theirs) > tolerance:
+            found.append(i)
+        else:
+            x = theirs
+    return found
+
+
+def culprits_by(differs: Differs) -> Callable[..., list[int]]:
     """The slip of another measure."""
 
     def slip(our_block: Block, their_block: Block, x: Tensor, n_layer: int, tolerance: float) -> list[int]:
@@ -315,13 +412,24 @@ ITEMS = (
             "the 8 bytes of the length are forgotten: the numbers start at 8 + size": read_but(start=0),
             "the length of the header has 8 bytes, not 4: the numbers start at 8 + size": read_but(start=4),
             "data_offsets were counted from the start of the file: they count from the end of the header": (
-                read_but(whole_file=True)
+                read_but(start=None)
+            ),
+            "data_offsets were counted from the start of the header: they count from its end": (
+                read_but(start=None, part=lambda data, first, last: data[8 + first : 8 + last])
             ),
             "this is read from the first number on, whatever the name: start at data_offsets[0]": (
-                read_but(first_of_all=True)
+                read_but(part=lambda numbers, first, last: numbers[: last - first])
             ),
+            "the length was read from its other end, and is huge: int.from_bytes(..., 'little')": read_but(order="big"),
+            "the header was cut off 8 bytes too early: it ends at 8 + size": (
+                read_but(header=lambda size: slice(8, size))
+            ),
+            "data_offsets were taken for a start and a length: they are a start and an end": (
+                read_but(part=lambda numbers, first, length: numbers[first : first + length])
+            ),
+            "data_offsets count bytes, not numbers: cut the bytes first, then make numbers of them": counted_as_numbers,
             "the bytes of each number are read backwards: they are little-endian, the smallest first": (
-                read_but(kind=">f4")
+                read_but(part=backwards)
             ),
             "the numbers were laid down column by column: they are stored row by row, as view has it": by_columns,
             "the tensor was turned: hand it out as the file has it, and decide by name later": (
@@ -353,6 +461,18 @@ ITEMS = (
                 renumbered(lambda number: number[0])
             ),
             "layers were counted from 1: both models count from 0": renumbered(lambda number: str(int(number) + 1)),
+            "the layer's number was taken for one character, and a dot is doubled: split at the dots": (
+                lambda name: re.sub(r"(\d)\d", r"\1.", their_name(name), count=1)
+            ),
+            "the layer's number is lost: it stands between h and the module": (
+                lambda name: re.sub(r"\.\d+", "", their_name(name), count=1)
+            ),
+            "the name is still ours: the table says what GPT-2 calls it": lambda name: name,
+            "attention is still called attention: c_attn and c_proj are in attn": renamed(("attn.", "attention.")),
+            "attn is missing: it is attn.c_attn and attn.c_proj": renamed(("attn.c_", "c_")),
+            "mlp is missing: it is mlp.c_fc and mlp.c_proj": renamed(("mlp.c_", "c_")),
+            "proj is still called proj: GPT-2 calls it c_proj": renamed(("c_proj", "proj")),
+            "final_norm is still called final_norm: GPT-2 calls it ln_f": renamed(("ln_f", "final_norm")),
             "weight or bias is lost: keep the last part of the name": lambda name: their_name(name).rsplit(".", 1)[0],
             "every name ends in weight: keep the last part, which may be bias": (
                 lambda name: their_name(name).replace("bias", "weight")
@@ -360,11 +480,12 @@ ITEMS = (
             "transformer. stands before the names: that is the class's own prefix, the table leaves it out": (
                 lambda name: "transformer." + their_name(name)
             ),
-            "the layers are still called blocks: GPT-2 calls them h": (
-                lambda name: re.sub(r"^h\.", "blocks.", their_name(name))
-            ),
+            "the layers are still called blocks: GPT-2 calls them h": renamed(("h.", "blocks.")),
             "a rule for attention or mlp caught attention_norm and mlp_norm too: look up the whole module's name": (
-                caught_early
+                renamed(("ln_1", "attn_norm"), ("ln_2", "mlp_norm"))
+            ),
+            "a rule for attention caught attention_norm too, which became attn_norm: replace the longer name first": (
+                renamed(("ln_1", "attn_norm"))
             ),
         },
     ),
@@ -381,12 +502,16 @@ ITEMS = (
             "the embeddings were turned too: a row is a token in both models, leave them": (
                 turned_where(lambda name, x: x.dim() == 2)
             ),
-            "both c_proj were left as they were: they are turned like c_attn and c_fc": (
-                turned_where(lambda name, x: is_linear(name) and "proj" not in name)
+            "both c_proj were left as they were: they are turned like c_attn and c_fc": left("proj"),
+            "the c_proj of the MLP was left as it was: it is turned like that of attention": left("mlp.proj"),
+            "the MLP's matrices were left as they were: c_fc and its c_proj are turned like attention's": left("mlp"),
+            "attention's matrices were left as they were: c_attn and its c_proj are turned too": left("attention"),
+            "c_fc was left as it was: it is turned like c_attn and c_proj": left("up"),
+            "c_attn was left as it was: it is turned like c_fc and c_proj": left("qkv"),
+            "the table of positions was turned too: it is an embedding, leave it": (
+                turned_where(lambda name, x: is_linear(name) or name.startswith("position"))
             ),
-            "the c_proj of the MLP was left as it was: it is turned like that of attention": (
-                turned_where(lambda name, x: is_linear(name) and "mlp.proj" not in name)
-            ),
+            "the pair is the wrong way round: the name comes first": lambda name, x: to_theirs(name, x)[::-1],
             "it was turned by shape, wherever rows and columns differ in number: go by name": (
                 turned_where(lambda name, x: x.dim() == 2 and x.size(0) != x.size(1))
             ),
@@ -417,6 +542,21 @@ ITEMS = (
             "query and key have changed places: the queries are the first third": (
                 lambda *case: tuple(head_matrices(*case)[i] for i in (1, 0, 2))
             ),
+            "key and value have changed places: the keys are the second third": (
+                lambda *case: tuple(head_matrices(*case)[i] for i in (0, 2, 1))
+            ),
+            "these are the thirds, of all heads: cut each into n_head pieces": lambda w, H, head: w.chunk(3, 1),
+            "the thirds were cut along their rows: the heads lie side by side, in columns, dim=1": (
+                lambda w, H, head: tuple(third.chunk(H)[head] for third in w.chunk(3, 1))
+            ),
+            "the cut into thirds went along the rows: the columns are what is packed, dim=1": in_rows,
+            "the pieces are n_head columns wide: chunk takes how many, split how wide, D = C // n_head": (
+                lambda w, H, head: tuple(third.split(H, 1)[head] for third in w.chunk(3, 1))
+            ),
+            "it is head 0, whichever was asked for": lambda w, H, head: head_matrices(w, H, 0),
+            "the matrix was poured into (3, C, C), which mixes its rows: cut its columns in three": (
+                lambda w, H, head: tuple(third.chunk(H, 1)[head] for third in w.reshape(3, len(w), len(w)))
+            ),
             "this is (value, key, query): the thirds are query, key, value": lambda *case: head_matrices(*case)[::-1],
             "heads were counted from 1: head 0 is the first": lambda w, H, head: head_matrices(w, H, head - 1),
             "the head starts at column `head`: it starts at head * D": shifted,
@@ -430,40 +570,47 @@ ITEMS = (
     ),
     Item(
         "first_divergence",
-        "first_divergence(ours, theirs, tolerance): two stacks of states (L, T, C) -> the first place at which the "
-        "largest difference is above tolerance times theirs' largest value there, or None",
+        "first_divergence(ours, theirs, tolerance): two stacks of states (L, T, C) -> the number of the first state in "
+        "which the largest difference is more than tolerance times theirs' largest value in it, or None",
         first_divergence,
         states_cases,
         {
-            "the difference isn't set against the size of the values: divide by theirs' largest at that place": (
-                gaps_by(lambda a, b: (a - b).abs().max())
+            **{sentence: states_by(differs) for sentence, differs in DIFFERS.items()},
+            "allclose was given the tolerance as atol, an amount and no share: divide by theirs' largest": (
+                states_by(lambda a, b, t: not a.allclose(b, atol=t))
             ),
-            "each difference was divided by its own number, and some are next to 0: divide by the largest": (
-                gaps_by(lambda a, b: ((a - b) / b).abs().max())
+            "each token was set against its own largest value, and one is quiet: take the whole state's": (
+                states_by(lambda a, b, t: ((a - b).abs().amax(-1) > t * b.abs().amax(-1)).any())
             ),
-            "one size was used for all places: the values grow from layer to layer, take each place's own": whole_scale,
-            "this is the place of the largest difference: the first one is to blame, the rest are echoes": largest_gap,
-            "this is the last place that differs: the first one is to blame, the rest are echoes": (
-                gaps_by(gap, lambda places: places[-1] if places else None)
+            "one size was used for all states: the values grow from layer to layer, take each state's": whole_scale,
+            "this is the state with the largest difference: the first is to blame, the rest are echoes": largest_gap,
+            "this is the last state that differs: the first one is to blame, the rest are echoes": (
+                states_by(pick=lambda states: states[-1] if states else None)
             ),
-            "this is how many places differ: which is the first?": gaps_by(gap, lambda places: len(places) or None),
-            "nothing is forgiven: two right models differ by rounding, compare with the tolerance": (
-                gaps_by(lambda a, b: torch.where((a == b).all(), 0.0, 99.0))
+            "this is how many states differ: which is the first?": states_by(pick=lambda states: len(states) or None),
+            "only state 0 was looked at: return None after the loop, not in it": (
+                states_by(pick=lambda states: 0 if 0 in states else None)
+            ),
+            "what is exactly at the tolerance was counted: it has to be more": (
+                states_by(lambda a, b, t: gap(a, b) >= t)
             ),
             "the mean of the differences hides a single wrong number: take the largest": (
-                gaps_by(lambda a, b: (a - b).abs().mean() / b.abs().max())
+                states_by(lambda a, b, t: (a - b).abs().mean() > t * b.abs().max())
             ),
-            "the sign was kept, so values that are too small go unseen: take abs() first": (
-                gaps_by(lambda a, b: (a - b).max() / b.abs().max())
+            "lengths were compared, norm(), in which a single wrong number is lost: take the largest of both": (
+                states_by(lambda a, b, t: (a - b).norm() > t * b.norm())
             ),
-            "places were counted from 1: 0 is the first": gaps_by(
-                gap, lambda places: places[0] + 1 if places else None
+            "states were counted from 1: 0 is the first": (
+                states_by(pick=lambda states: states[0] + 1 if states else None)
             ),
             "-1 came back where the models agree: None was asked for": (
-                gaps_by(gap, lambda places: places[0] if places else -1)
+                states_by(pick=lambda states: states[0] if states else -1)
             ),
-            "this is the last place that still agrees: the next one was asked for": (
-                gaps_by(gap, lambda places: places[0] - 1 if places else None)
+            "0 came back where the models agree, and 0 is a state: None was asked for": (
+                states_by(pick=lambda states: states[0] if states else 0)
+            ),
+            "this is the last state that still agrees: the next one was asked for": (
+                states_by(pick=lambda states: states[0] - 1 if states else None)
             ),
         },
     ),
@@ -479,11 +626,14 @@ ITEMS = (
                 lambda *case: culprits(*case)[:1]
             ),
             "every block was given the first x: a fault may show only on the values that it really gets": all_on_x,
-            "the difference isn't set against the size of the values: divide by theirs' largest": (
-                culprits_by(lambda a, b, tolerance: bool((a - b).abs().max() > tolerance))
+            **{sentence: culprits_by(differs) for sentence, differs in DIFFERS.items()},
+            "a wrong block is passed over: after it, too, go on with what theirs made": passing_over,
+            "each token was taken for a state: ours[None] and theirs[None] are stacks of one": (
+                culprits_by(lambda a, b, tolerance: first_divergence(a, b, tolerance) is not None)
             ),
-            "nothing is forgiven: two right blocks differ by rounding, compare with the tolerance": (
-                culprits_by(lambda a, b, tolerance: not torch.equal(a, b))
+            "the tolerance is always 1e-5 in it: use the one that is given": (lambda *case: culprits(*case[:4], 1e-5)),
+            "these are answers of first_divergence, all 0: note the block's number, i": (
+                lambda *case: [0] * len(culprits(*case))
             ),
             "nothing is ever found: place 0 counts as False, so ask whether the answer is not None": lambda *case: [],
             "these are the blocks that are right: the wrong ones were asked for": (

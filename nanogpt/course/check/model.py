@@ -33,9 +33,10 @@ def placed(positions: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, T
 
 
 def tied_cases(rng: random.Random) -> list[Case]:
-    """x (B, T, C), the weights of the norm (C,) and the table (V, C)."""
+    """x (B, T, C), the weights of the norm (C,) and the table (V, C); x ordinary, or almost constant."""
     sizes = [(1, 3, 4, 7), (2, 5, 6, 9), (rng.randrange(2, 4), 1, 8, 5)]
-    return [(2 * torch.randn(B, T, C) + 1, torch.rand(C) + 0.5, torch.randn(V, C)) for B, T, C, V in sizes]
+    cases = [(2 * torch.randn(B, T, C) + 1, torch.rand(C) + 0.5, torch.randn(V, C)) for B, T, C, V in sizes]
+    return [*cases, (0.01 + 0.001 * torch.randn(1, 4, 6), *cases[1][1:])]
 
 
 def tied_logits(x: Tensor, norm_weight: Tensor, token_table: Tensor) -> Tensor:
@@ -48,9 +49,10 @@ def scored(norm: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor
     return lambda x, weight, table: (norm(x) * weight) @ table.T
 
 
-def normed(x: Tensor, dim: int = -1, unbiased: bool = False) -> Tensor:
-    """A norm by hand, over another axis or with another variance."""
-    return (x - x.mean(dim, keepdim=True)) / (x.var(dim, keepdim=True, unbiased=unbiased) + 1e-5).sqrt()
+def normed(x: Tensor, dim: int = -1, unbiased: bool = False, eps: float = 1e-5, outside: float = 0.0) -> Tensor:
+    """A norm by hand, over another axis, with another variance, or with epsilon under the root or outside it."""
+    std = (x.var(dim, keepdim=True, unbiased=unbiased) + eps).sqrt()
+    return (x - x.mean(dim, keepdim=True)) / (std + outside)
 
 
 def start_cases(rng: random.Random) -> list[Case]:
@@ -93,16 +95,20 @@ def counting(**slip: int) -> Callable[..., int]:
         blocks = slip.get("layers", L) * (matrices * C * C + bias * slip.get("biases", 9) * C)
         norms = slip.get("norms", 2) * L + slip.get("last", 1)
         tables = slip.get("tables", 2 - tied) * V * C + slip.get("positions", 1) * T * C
-        return tables + blocks + norms * (C + bias * slip.get("shifts", 1) * C) + bias * slip.get("head", 0) * V
+        head = slip.get("head", 0) + slip.get("own_head", 0) * (not tied)  # biases of a head, of its own if untied
+        return tables + blocks + norms * (C + bias * slip.get("shifts", 1) * C) + bias * head * V
 
     return count
 
 
 def width_cases(rng: random.Random) -> list[Case]:
-    """Budgets of every kind: round ones, one that is met exactly, and one that is missed by one."""
-    exact, missed = ModelConfig(3, 4, 64).parameter_count(), ModelConfig(48, 2, 40).parameter_count() - 1
+    """Round budgets, a large one, one that is met exactly, and some that a width of 40 misses: by one, by what the
+    last norm has, by a little more than that, and by almost all that norms and positions have."""
+    exact, full = ModelConfig(3, 4, 64).parameter_count(), ModelConfig(48, 2, 40).parameter_count()
+    missed = [(full - rows * 40 - 1, 48, 2) for rows in (0, 1, 50, 520)]
     drawn = rng.randrange(20_000_000, 90_000_000)
-    return [(30_140_000, 6, 6), (123_000_000, 12, 12), (exact, 3, 4), (missed, 48, 2), (drawn, 8, 2), (drawn, 5, 1)]
+    cases = [(30_140_000, 6, 6), (123_000_000, 12, 12), (exact, 3, 4), *missed]
+    return [*cases, (1_000_000_000, 2, 16), (drawn, 8, 2), (drawn, 5, 1)]
 
 
 def my_width(budget: int, n_layer: int, n_head: int) -> int:
@@ -113,9 +119,11 @@ def my_width(budget: int, n_layer: int, n_head: int) -> int:
     return C
 
 
-def root(budget: float, L: int, vocabulary: int = 50_304, positions: int = 512, norms: int = 2) -> float:
+def root(
+    budget: float, L: int, vocabulary: int = 50_304, positions: int = 512, norms: int = 2, last: int | None = None
+) -> float:
     """Where 12 L C^2 + (V + T + 2L + 1) C meets the budget."""
-    a, b = 12 * L, vocabulary + positions + norms * L + norms // 2
+    a, b = 12 * L, vocabulary + positions + norms * L + (norms // 2 if last is None else last)
     return ((b * b + 4 * a * budget) ** 0.5 - b) / (2 * a)
 
 
@@ -125,40 +133,61 @@ def fitting(**terms: int) -> Callable[[int, int, int], int]:
 
 
 def peek_cases(rng: random.Random) -> list[Case]:
-    """Models that mix tokens linearly: causal ones, and ones with a leak from here or there; ids 0 and V - 1 occur."""
-    leaks = [[], [(0, 2), (1, 4), (4, 5)], [(0, 4), (2, 4)], [(rng.randrange(3), 3), (2, 5)], [], [(0, 1), (1, 5)]]
+    """Models that mix tokens linearly: causal ones, ones with a leak from here or there, and a quiet one with two
+    tokens, whose logits are small, and where leaks raise them or lower them; ids 0 and V - 1 occur."""
+    leaks = [[], [(0, 2), (1, 4), (4, 5)], [(0, 4), (2, 4)], [(rng.randrange(1, 3), 3), (2, 5)], [], [(0, 1), (1, 4)]]
     ids = [[3, 0, 6, 2, 6], [0, 4, 0, 1, 5, 6], [6, 6, 1, 0, 3], [2, 5, 5, 1, 6, 0], [4], [1, 6, 2, 2, 0, 3]]
-    return [(mixing(pairs), torch.tensor(row), 7) for pairs, row in zip(leaks, ids, strict=True)]
+    cases = [(mixing(pairs), torch.tensor(row), 7) for pairs, row in zip(leaks, ids, strict=True)]
+    table = torch.tensor([[1.0], [2.0]])  # (V, C)
+    quiet = mixing([(0, 1), (0, 2), (1, 3), (3, 4), (2, 5)], {(3, 4): -1.0}, (table, 2.0**-13 * table))
+    return [*cases, (quiet, torch.tensor([1, 0, 0, 0, 0, 1]), 2)]
 
 
-def mixing(leaks: list[tuple[int, int]]) -> Model:
-    """A model (B, T) -> (B, T, V) in whole numbers: each position adds up those so far, and what `leaks` shows it."""
+def mixing(
+    leaks: list[tuple[int, int]],
+    sizes: dict[tuple[int, int], float] | None = None,
+    tables: tuple[Tensor, Tensor] | None = None,
+) -> Model:
+    """A model (B, T) -> (B, T, V), exact in float32: each position adds up those so far, and what `leaks` shows it.
+
+    The last token is added to none. The logits of a position add up to 0, unless the tables (V, C) are given."""
     table = torch.cat([torch.arange(7.0)[:, None], torch.randint(-3, 4, (7, 4))], 1)  # (V, C), no two rows alike
+    inwards, outwards = tables or (table, 7 * table - table.sum(0))
     weights = torch.randint(1, 4, (6, 6)).float().tril()  # (T, T)
+    weights[5, 5] = 0.0
     for before, later in leaks:
-        weights[before, later] = 1.0
+        weights[before, later] = (sizes or {}).get((before, later), 1.0)
 
     def model(token_ids: Tensor) -> Tensor:
         T = token_ids.size(1)
-        return weights[:T, :T] @ table[token_ids] @ table.T  # (T, T) @ (B, T, C) @ (C, V) -> (B, T, V)
+        return weights[:T, :T] @ F.embedding(token_ids, inwards) @ outwards.T  # (T, T) @ (B, T, C) @ (C, V)
 
     return model
 
 
-def reach(model: Model, token_ids: Tensor, vocab_size: int, zero: bool = False, piled: bool = False) -> Tensor:
-    """(T, T) bool: whether the logits at j move when token i, or with `piled` each up to it, becomes another, or 0."""
-    other = torch.zeros_like(token_ids) if zero else (token_ids + 1) % vocab_size
-    eye = torch.eye(len(token_ids))
-    changed = torch.where(eye.cumsum(1).T.bool() if piled else eye.bool(), other, token_ids)  # (T, T): a row a change
-    return (model(changed) != model(token_ids[None])).any(-1)
+def reach(model: Model, token_ids: Tensor, vocab_size: int, other: int | None = None, **slip: int) -> Tensor:
+    """(T, T) bool: whether the logits at j move when token i becomes another, or `other`.
+
+    The slips change each token `up_to` it or `onward` from it too, or miss what is `small` or of one sign."""
+    instead = (token_ids + 1) % vocab_size if other is None else torch.full_like(token_ids, other)
+    places = torch.eye(len(token_ids))
+    places = places.cumsum(1).T if "up_to" in slip else places.cumsum(1) if "onward" in slip else places
+    moved = model(torch.where(places.bool(), instead, token_ids)) - model(token_ids[None])  # (T, T, V): a row a change
+    moved = moved * slip["sign"] if "sign" in slip else moved.abs()
+    return (moved > (1e-3 if "small" in slip else 0)).any(-1)
 
 
 def peeked_at(model: Model, token_ids: Tensor, vocab_size: int) -> list[int]:
     """The tokens that move logits before them."""
-    return reach(model, token_ids, vocab_size).tril(-1).any(1).nonzero().flatten().tolist()
+    return before(reach(model, token_ids, vocab_size)).nonzero().flatten().tolist()
 
 
-def finding(seen: Callable[[Tensor], Tensor], **slip: bool) -> Callable[[Model, Tensor, int], list[int]]:
+def before(moved: Tensor) -> Tensor:
+    """Which tokens move logits before them, (T,) bool."""
+    return moved.tril(-1).any(1)
+
+
+def finding(seen: Callable[[Tensor], Tensor], **slip: int) -> Callable[[Model, Tensor, int], list[int]]:
     """A slip of `peeked_at`: something else is read from the map of what moves."""
     return lambda model, ids, V: seen(reach(model, ids, V, **slip)).nonzero().flatten().tolist()
 
@@ -176,6 +205,14 @@ ITEMS = (
             "every token got the row of position 0: token t gets row t": placed(torch.zeros_like),
             "the positions run down the batch: count along T": placed(lambda i: torch.arange(i.size(0))[:, None]),
             "the two vectors were multiplied: add them": lambda i, v, p: v[i] * p[: i.size(1)],
+            "the whole position table was added: it takes its first T rows": lambda i, v, p: v[i] + p,
+            "T was read from the first axis, which is B: ids are (B, T), so it is token_ids.size(1)": (
+                lambda i, v, p: v[i] + p[: i.size(0)]
+            ),
+            "the tables have changed places: ids are looked up in token_table, places in position_table": (
+                lambda i, v, p: p[i] + v[: i.size(1)]
+            ),
+            "the tokens are missing: look them up in token_table, and add": lambda i, v, p: embed(i, 0 * v, p),
         },
         gradient=True,
     ),
@@ -188,10 +225,37 @@ ITEMS = (
         {
             "the norm is missing: x goes through it before it meets the table": lambda x, w, table: x @ table.T,
             "the norm's weights are missing: multiply by norm_weight": lambda x, w, table: normed(x) @ table.T,
-            "x was not centred: subtract the mean before you divide": scored(lambda x: F.rms_norm(x, x.shape[-1:])),
+            "x was not centred: subtract the mean before you divide": scored(
+                lambda x: F.rms_norm(x, x.shape[-1:], eps=1e-5)
+            ),
+            "this is RMS norm, which doesn't centre x: F.layer_norm does": scored(
+                lambda x: F.rms_norm(x, x.shape[-1:])
+            ),
+            "epsilon is another number: it is 1e-5, which F.layer_norm takes by itself": scored(
+                lambda x: normed(x, eps=1e-6)
+            ),
+            "there is no epsilon, so almost constant positions are blown up: add 1e-5 to the variance": scored(
+                lambda x: normed(x, eps=0.0)
+            ),
+            "epsilon stands outside the root: add it to the variance, then take the root": scored(
+                lambda x: normed(x, eps=0.0, outside=1e-5)
+            ),
+            "two things at once: std divides by C - 1 unless correction=0, and epsilon goes under the root": scored(
+                lambda x: normed(x, unbiased=True, eps=0.0, outside=1e-5)
+            ),
+            "norm_weight is added as if it were a bias: the normed x is multiplied by it": (
+                lambda x, w, table: (normed(x) + w) @ table.T
+            ),
             "the norm runs over the positions: each is normed by itself, over C": scored(lambda x: normed(x, dim=1)),
             "the variance was divided by C - 1: a layer norm divides by C": scored(lambda x: normed(x, unbiased=True)),
             "these are probabilities: logits come before a softmax": lambda *case: tied_logits(*case).softmax(-1),
+            "these are log-probabilities: logits come before a log_softmax": (
+                lambda *case: tied_logits(*case).log_softmax(-1)
+            ),
+            "the table doesn't fit as it stands, (V, C): multiply with its transpose": lambda x, w, table: x @ table,
+            "the table was reshaped to (C, V), which mixes its rows: transpose it": (
+                lambda x, w, table: (normed(x) * w) @ table.reshape(table.T.shape)
+            ),
             "only the last position was scored: score all T of them": lambda *case: tied_logits(*case)[:, -1],
             "the norm comes after the table: norm x first, then multiply": lambda x, w, t: normed((x * w) @ t.T),
         },
@@ -209,6 +273,14 @@ ITEMS = (
             "sigma / 2 was added: square sigma first": lambda V, C, s: math.log(V) + s * C**0.5 / 2,
             "std^2 / 2 was added: the square of sigma is std^2 * n_embd": lambda V, C, s: math.log(V) + s * s / 2,
             "sigma was taken as std * n_embd: it is std * sqrt(n_embd)": lambda V, C, s: math.log(V) + (s * C) ** 2 / 2,
+            "sigma^2 was taken as std * n_embd: std is squared as well": lambda V, C, s: math.log(V) + s * C / 2,
+            "sigma^2 was taken as std^2 * sqrt(n_embd): squaring takes the root away": (
+                lambda V, C, s: math.log(V) + s * s * C**0.5 / 2
+            ),
+            "e^(sigma^2 / 2) was added to ln V: its logarithm is added, sigma^2 / 2": (
+                lambda V, C, s: math.log(V) + math.exp(s * s * C / 2)
+            ),
+            "the loss is rounded to two places: return it as it is": lambda V, C, s: round(start_loss(V, C, s), 2),
             "sigma^2 / 2 was subtracted: opinions make the loss larger": lambda V, C, s: math.log(V) - s * s * C / 2,
             "ln V is in bits: nats want math.log": lambda V, C, s: math.log2(V) + s * s * C / 2,
             "this is a perplexity: the loss is its logarithm": lambda V, C, s: V * math.exp(s * s * C / 2),
@@ -224,6 +296,9 @@ ITEMS = (
             "the head is counted again where it is tied: there it is the token embedding": counting(tables=2),
             "the position table is missing: context_length rows of n_embd": counting(positions=0),
             "attention has three matrices here: the output projection makes four": counting(attention=3),
+            "attention's output projection is missing, its bias too: it makes four of each": (
+                counting(attention=3, biases=8)
+            ),
             "the MLP has one matrix here: C to 4C and back makes two, 8 C^2": counting(mlp=4),
             "attention is counted for each head: heads cut the same matrices into pieces": counting(heads=1),
             "only one block's matrices are counted: multiply by n_layer": counting(layers=1),
@@ -234,7 +309,21 @@ ITEMS = (
             "biases are counted even where config.bias is False": counting(bias=1),
             "the norms' biases are missing: config.bias is for the norms too": counting(shifts=0),
             "the linear layers' biases are missing: 4C in attention and 5C in the MLP": counting(biases=0),
+            "attention's biases are missing: 3C for queries, keys and values, C for the projection": counting(biases=5),
+            "the MLP's biases are missing: 4C where it widens, C where it narrows": counting(biases=4),
+            "one bias of C is missing in a block: attention has 4C in all, the MLP 5C": counting(biases=8),
+            "only the tables and the matrices are counted: add the norms, and biases with config.bias": (
+                counting(norms=0, last=0, bias=0)
+            ),
+            "the norm before the head is counted in each block: there is one in all": counting(norms=3, last=0),
+            "the norms' biases are counted even where config.bias is False": (
+                lambda c, tied=True: counting()(c, tied) + (not c.bias) * (2 * c.n_layer + 1) * c.n_embd
+            ),
+            "tied is taken the wrong way round: the table counts twice where it is not tied": (
+                lambda config, tied=True: counting()(config, not tied)
+            ),
             "the head was given a bias: it never has one": counting(head=1),
+            "the untied head was given a bias: it never has one": counting(own_head=1),
         },
         rtol=0,
         atol=0,
@@ -254,6 +343,16 @@ ITEMS = (
             "the first width that no longer fits came back: go back by n_head": lambda N, L, H: fitting()(N, L, H) + H,
             "the position table is missing from the count: 512 rows": fitting(positions=0),
             "the norms are missing from the count: 2L + 1 of n_embd weights each": fitting(norms=0),
+            "the norm before the head is missing from the count: there are 2L + 1 norms": fitting(last=0),
+            "the positions and the norms are missing from the count: 512 rows, and 2L + 1 norms": (
+                fitting(positions=0, norms=0)
+            ),
+            "the vocabulary is 50,257, GPT-2's own: this course's models round it up to 50,304": (
+                fitting(vocabulary=50_257)
+            ),
+            "only the blocks' matrices are counted, 12 L C^2: the tables and the norms count as well": (
+                fitting(vocabulary=0, positions=0, norms=0)
+            ),
             "the vocabulary is counted twice: the head is tied, so it counts once": fitting(vocabulary=100_608),
             "the vocabulary is missing from the count: 50,304 rows": fitting(vocabulary=0),
         },
@@ -273,6 +372,9 @@ ITEMS = (
             "the logits after the token were compared: those may move; compare those before it, [:i]": (
                 finding(lambda moved: moved.triu(1).any(1))
             ),
+            "the logits from the token on were compared: those may move; compare those before it, [:i]": (
+                finding(lambda moved: moved.triu().any(1))
+            ),
             "only the position right before the token was compared: a leak can reach further back": (
                 finding(lambda moved: moved.tril(-1).triu(-1).any(1))
             ),
@@ -280,7 +382,7 @@ ITEMS = (
                 finding(lambda moved: moved.tril(-1)[:, 0])
             ),
             "each token was changed to 0, so one that was 0 stayed: add 1, modulo vocab_size": (
-                finding(lambda moved: moved.tril(-1).any(1), zero=True)
+                finding(before, other=0)
             ),
             "the positions that look ahead came back: asked for are those that they look at": (
                 finding(lambda moved: moved.tril(-1).any(0))
@@ -288,9 +390,29 @@ ITEMS = (
             "only the last token was changed: change each one in turn": (
                 finding(lambda moved: moved.tril(-1).any(1) & (torch.arange(len(moved)) == len(moved) - 1))
             ),
-            "the changes pile up: put each token back before you change the next": (
-                finding(lambda moved: moved.tril(-1).any(1), piled=True)
+            "the changes pile up: put each token back before you change the next": (finding(before, up_to=True)),
+            "each token was changed to vocab_size - 1, so one that was that stayed: add 1, modulo vocab_size": (
+                lambda model, ids, V: finding(before, other=V - 1)(model, ids, V)
             ),
+            "a changed id is one that the model doesn't know: (id + 1) % vocab_size is always one that it does": (
+                lambda model, ids, V: [model(ids[None] + 1), model(ids[None] - 1)] and peeked_at(model, ids, V)
+            ),
+            "all that follows the token was changed or cut off with it: change one token alone": (
+                finding(before, onward=True)
+            ),
+            "[:i] cuts the batch here, not the positions: take the batch away first, with [0]": (
+                finding(lambda moved: moved.any(1) & (torch.arange(len(moved)) > 0))
+            ),
+            "the model was given a row (T,): it wants a batch, row[None]": lambda model, ids, V: model(ids),
+            "the search ends at the first: go on, and list them all": lambda *case: peeked_at(*case)[:1],
+            "a token is listed once for each position that it moves: list it once": (
+                lambda *case: reach(*case).tril(-1).nonzero()[:, 0].tolist()
+            ),
+            "a small move was taken for none: what is more than rounding counts, as torch.allclose has it": (
+                finding(before, small=True)
+            ),
+            "the sign was kept, so logits that fall go unseen: take abs() of the difference": finding(before, sign=1),
+            "the sign was kept, so logits that rise go unseen: take abs() of the difference": finding(before, sign=-1),
         },
     ),
 )
