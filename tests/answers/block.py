@@ -111,6 +111,14 @@ def block_by_parts(x, weights, n_head):
     return x + written + think(reread(x + written))
 
 
+def block_on_a_copy(x, weights, n_head):
+    read, talk, reread, think = parts(weights, n_head)
+    h = x.clone()
+    h += talk(read(h))
+    h += think(reread(h))
+    return h
+
+
 def block_in_place(x, weights, n_head):
     read, talk, reread, think = parts(weights, n_head)
     x += talk(read(x))
@@ -403,6 +411,7 @@ WRONG = {
         (block_with_a_wrong_norm, "so"),
         (lambda x, weights, n_head: block_by_parts(x, weights, 2), "so"),
         (block_in_place, "changed in place"),
+        (block_on_a_copy, "no gradient comes through"),  # += overwrites what the norm keeps for the way back
         (block_using_up_the_weights, "changed in place"),
         (lambda x, weights, n_head: x + weights["attention.weight"], "KeyError"),
     ],

@@ -102,6 +102,11 @@ def first_at_once(ours, theirs, tolerance):
     return places[0] if places else None
 
 
+def first_of_map(ours, theirs, tolerance):
+    over = (ours - theirs).abs().amax((1, 2)) > tolerance * theirs.abs().amax((1, 2))
+    return next((i for i, yes in enumerate(over.tolist()) if yes), None)
+
+
 def culprits_by_theirs(our_block, their_block, x, n_layer, tolerance):
     states = [x]
     for i in range(n_layer):
@@ -135,7 +140,7 @@ RIGHT = {
     "their_name": [name_by_table, name_by_replacing],
     "to_theirs": [layout_by_name, layout_by_exclusion],
     "head_matrices": [head_by_slices, head_by_view],
-    "first_divergence": [first_by_loop, first_at_once],
+    "first_divergence": [first_by_loop, first_at_once, first_of_map],
     "culprits": [culprits_by_theirs, culprits_by_ours, culprits_by_mending],
 }
 

@@ -82,6 +82,16 @@ def peeks_by_prefixes(model, token_ids, vocab_size):
     return found
 
 
+def peeks_and_restores(model, token_ids, vocab_size):
+    before, found = model(token_ids[None])[0], []
+    for i, token in enumerate(token_ids.tolist()):
+        token_ids[i] = 1 if token == 0 else 0
+        if not torch.equal(model(token_ids[None])[0, :i], before[:i]):
+            found.append(i)
+        token_ids[i] = token
+    return found
+
+
 RIGHT = {
     "embed": [embed_by_loops, embed_by_product],
     "tied_logits": [logits_by_hand, logits_by_modules],
@@ -92,7 +102,7 @@ RIGHT = {
     ],
     "my_count": [count_by_walking, count_with_torch],
     "my_width": [width_by_halving, width_by_whole_numbers],
-    "peeked_at": [peeks_in_one_batch, peeks_by_prefixes],
+    "peeked_at": [peeks_in_one_batch, peeks_by_prefixes, peeks_and_restores],
 }
 
 
