@@ -167,9 +167,9 @@ def test_garbage_is_a_value_error(garbage):
 
 def test_a_value_nested_too_deeply_is_a_value_error():
     deep: object = 1.0
-    for _ in range(900):
+    for _ in range(30):
         deep = {"list": [deep]}
-    with pytest.raises(ValueError, match="is not a value of the grader's"):
+    with pytest.raises(ValueError, match="or 20 deep, came"):
         unpack(deep)
 
 
@@ -235,7 +235,7 @@ def test_a_message_that_breaks_off_is_told_from_one_that_is_wrong(pair, part):
     [
         ({"tensor": "float32", "shape": [1] * 65, "data": "AACAPw=="}, "a tensor of more than 64 axes"),
         ({"dict": [[{"int": str(i)}, None] for i in range(5001)]}, "a dict of more than 5,000 keys"),
-        ({"list": [None] * 100_000}, "a value of more than 100,000 parts"),
+        ({"list": [None] * 100_000}, "a value of more than 100,000 parts, or"),
     ],
 )
 def test_what_would_take_long_to_compare_is_refused(sent, words):

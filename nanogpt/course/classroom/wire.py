@@ -90,10 +90,10 @@ def unpack(sent: Any) -> Any:
         raise ValueError("what came is not a value of the grader's") from None
 
 
-def _unpack(sent: Any, strange: dict[str, Any], left: Iterator[int]) -> Any:
+def _unpack(sent: Any, strange: dict[str, Any], left: Iterator[int], depth: int = 0) -> Any:
     """`strange` holds what stands for unknown values, by the names of their types; `left` counts the parts."""
-    if next(left, None) is None:
-        raise ValueError(f"a value of more than {MOST_PARTS:,} parts came")
+    if next(left, None) is None or depth > DEEPEST + 1:
+        raise ValueError(f"a value of more than {MOST_PARTS:,} parts, or {DEEPEST} deep, came")
     if sent is None or isinstance(sent, bool | str | float):
         return sent
     kinds = set(sent) & {"int", "bytes", "array", "tensor", "dict", "tuple", "list", "unknown"}
@@ -118,7 +118,7 @@ def _unpack(sent: Any, strange: dict[str, Any], left: Iterator[int]) -> Any:
         flat = torch.frombuffer(bytearray(b64decode(sent["data"])) or bytearray(1), dtype=torch.uint8)
         return flat[: len(b64decode(sent["data"]))].view(dtype).reshape(sent["shape"])
     if kind == "dict":
-        return {_unpack(key, strange, left): _unpack(part, strange, left) for key, part in body}
+        return {_unpack(key, strange, left, depth + 1): _unpack(part, strange, left, depth + 1) for key, part in body}
     if kind == "unknown":
         name = str(body)[:80]
         if name not in strange and len(strange) >= STRANGE:
@@ -127,7 +127,7 @@ def _unpack(sent: Any, strange: dict[str, Any], left: Iterator[int]) -> Any:
             kept = name if name.isidentifier() else "object"
             strange[name] = type(kept, (), {"__repr__": lambda self: f"<{kept}>"})()
         return strange[name]
-    return (tuple if kind == "tuple" else list)(_unpack(part, strange, left) for part in body)
+    return (tuple if kind == "tuple" else list)(_unpack(part, strange, left, depth + 1) for part in body)
 
 
 def _pack_tensor(value: torch.Tensor) -> dict:
