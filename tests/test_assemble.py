@@ -161,6 +161,7 @@ def test_very_many_parts_cost_no_time():
     began = time.monotonic()
     parts = [f"{'(' * 50}{number}" for number in range(2000)]
     assert whole_parts(parts) == ["\n".join(parts)]
+    assert len(whole_parts([f"({' ' * 10_000}", f"\n{' ' * 10_000}(", "1 +"])) == 3
     assert time.monotonic() - began < 1
 
 

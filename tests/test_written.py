@@ -1,6 +1,7 @@
 """Written answers: out to a sheet, marked by a person, and back to the gradebook."""
 
 import csv
+import time
 
 import pytest
 from invented_class import NAME, QUESTION, STEM, WHEN, hand_in, new_course
@@ -153,6 +154,13 @@ def test_an_answer_that_a_spreadsheet_would_write_anew_is_no_number_on_the_sheet
     assert sheet(course)[2]["answer"] == f"({answer})"
     fill(course, s04={"score": "1"})
     assert taken_in(course)["s04"]["cells"][QUESTION] == 1
+
+
+def test_an_answer_of_very_many_digits_takes_no_time(course):
+    hand_in(course, "s04", written="1" * 1_000_000 + "x")
+    began = time.monotonic()
+    assert len(sheet(course)[2]["answer"]) == LONGEST
+    assert time.monotonic() - began < 10
 
 
 def test_an_id_that_a_spreadsheet_made_a_number_is_known(course):

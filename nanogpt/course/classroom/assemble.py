@@ -20,7 +20,7 @@ LARGEST = 20_000_000  # bytes of a submission that is read at all
 MOST_CELLS = 2_000  # of a submission that is graded
 MOST_PARTS, LONGEST_PARTS = 20, 30_000  # cells of one answer, and their characters, that are tried apart
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.DOTALL)
-COMMAND = re.compile(r"^([ \t]*(?:[\w., ]+=)?)[ \t]*(?:[%!?].*|[\w.*]+\?\??)$", re.MULTILINE)  # of IPython's
+COMMAND = re.compile(r"^([ \t]*+(?:[\w., ]+=)?)[ \t]*+(?:[%!?].*|[\w.*]+\?\??)$", re.MULTILINE)  # of IPython's
 IN_A_CELL = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 

@@ -140,7 +140,7 @@ def _answers(course: Path, assignment: str, held: Container[str]) -> list[tuple[
 
 def _on_sheet(answer: str) -> str:
     """An answer as a spreadsheet leaves it: not too long, and no number or date, which it would write anew."""
-    return f"({answer})" if NUMBERLIKE.fullmatch(answer) else answer[:LONGEST]
+    return f"({answer})" if len(answer) < 50 and NUMBERLIKE.fullmatch(answer) else answer[:LONGEST]
 
 
 def _number(text: str) -> float | None:
