@@ -95,8 +95,9 @@ def assemble(master: NotebookNode, submission: NotebookNode) -> tuple[NotebookNo
     stubs = {grade_id(cell): cell.source for cell in master.cells if is_answer(cell)}
     known = {grade_id(cell): HIDDEN.sub("", cell.source).strip() for cell in master.cells if grade_id(cell)}
     given = {*known.values(), ""}
-    words = [c.source for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None]
-    words = [text for text in words if text.strip() not in {"", *(cell.source.strip() for cell in master.cells)}]
+    pages = {"", *(cell.source.strip() for cell in master.cells)}
+    own = [c for c in submission.cells if c.cell_type == "markdown" and grade_id(c) is None]
+    words = [cell.source for cell in own if cell.source.strip() not in pages]
     answers: dict[str, dict[str, NotebookNode]] = {}
     added: dict[str | None, list[NotebookNode]] = {}
     waiting: list[NotebookNode] = []

@@ -106,11 +106,7 @@ def judge_notebook(
         seeds.setdefault(item, []).append(seed)
     judged, known = Judged(notebook=notebook), items(stem)
     process = _Process({"stem": stem, "seeds": seeds}, limits, course)
-    failed, said, empty = (
-        set(),
-        "",
-        False,
-    )  # of the answer cell before: its last line if it stopped, or that it is empty
+    failed, said, empty = set(), "", False  # of the answer cell before: its last line if it stopped; if it is empty
     try:
         for cell in notebook.cells:
             if cell.cell_type != "code":
